@@ -1,0 +1,98 @@
+# Everything goes through the two commands `make image` and `make test`; the
+# rest are their parts. `make help` lists them.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+
+PROFILE ?= metal
+ARCH    ?= $(shell go env GOARCH)
+OUT     ?= _out
+KEY     ?= $(OUT)/keys/akmon.key
+IMAGE_ARGS ?= --extra-kernel-arg console=ttyS0
+
+CACHE   := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/akmon
+GOLANGCI_VERSION := v2.12.2
+GOLANGCI := $(CACHE)/bin/golangci-lint-$(GOLANGCI_VERSION)
+
+VERSION := github.com/akmon-os/akmon/internal/version
+LDFLAGS := -s -w -X $(VERSION).SHA=$(shell git rev-parse --short HEAD 2>/dev/null) -X $(VERSION).Built=$(shell git log -1 --format=%cI 2>/dev/null)
+AKMON   := $(OUT)/bin/akmon
+DIR     := $(OUT)/$(PROFILE)
+
+export CGO_ENABLED ?= 0
+# The keys of a development build protect nothing: an empty password, said once.
+export AKMON_KEY_PASSWORD ?=
+
+.PHONY: help
+help: ## List the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{printf "  make %-14s %s\n", $$1, $$2}'
+
+##### the main job
+
+.PHONY: image
+image: deps tools $(KEY) ## The tree to a signed installer image to a bootable ISO (PROFILE=metal|vm)
+	$(AKMON) build installer --set PROFILE=$(PROFILE) --platform linux/$(ARCH) --key $(KEY) -o type=oci,dest=$(DIR)
+	$(AKMON) verify oci:$(DIR)/installer --key $(KEY:.key=.pub)
+	$(AKMON) image iso --installer oci:$(DIR)/installer --arch $(ARCH) $(IMAGE_ARGS) --output $(DIR)
+
+.PHONY: imager-image
+imager-image: deps tools ## The imager as an image that `docker load` reads
+	$(AKMON) build imager --set PROFILE=$(PROFILE) --platform linux/$(ARCH) -o type=docker,dest=$(DIR)/imager.tar
+
+$(KEY): | tools
+	mkdir -p $(@D)
+	$(AKMON) key generate --output $(KEY:.key=)
+
+.PHONY: tools
+tools: ## akmon and akmonctl into _out/bin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/bin/ ./cmd/akmon ./cmd/akmonctl
+
+##### tests
+
+.PHONY: test
+test: deps-test lint test-unit test-boot test-docker ## Everything that CI runs
+
+.PHONY: test-unit
+test-unit: ## Go tests with the race detector
+	CGO_ENABLED=1 go test -race -timeout 30m ./...
+
+.PHONY: test-boot
+test-boot: ## Build the vm image, boot its ISO in QEMU, use its API
+	$(MAKE) --no-print-directory image PROFILE=vm
+	AKMON_ISO=$(abspath $(OUT)/vm/akmon-$(ARCH).iso) AKMONCTL=$(abspath $(OUT)/bin/akmonctl) \
+		go test -count=1 -timeout 30m -tags boot -v ./test/boot
+
+.PHONY: test-docker
+test-docker: ## Run the imager image in a real Docker engine
+	$(MAKE) --no-print-directory imager-image PROFILE=vm
+	AKMON_IMAGER_TAR=$(abspath $(OUT)/vm/imager.tar) go test -count=1 -timeout 20m -v ./test/docker
+
+.PHONY: lint
+lint: $(GOLANGCI) ## gofmt, go vet, golangci-lint
+	@test -z "$$(gofmt -l $$(git ls-files '*.go'))" || { echo 'not gofmt-ed:'; gofmt -l $$(git ls-files '*.go'); exit 1; }
+	go vet ./...
+	$(GOLANGCI) run
+
+$(GOLANGCI):
+	mkdir -p $(@D)
+	GOFLAGS= GOBIN=$(CACHE)/bin/tmp go install github.com/golangci/golangci-lint/v2/cmd/golangci-lint@$(GOLANGCI_VERSION)
+	mv $(CACHE)/bin/tmp/golangci-lint $@
+
+.PHONY: bench
+bench: tools ## Measure; results go to docs/benchmarks.md
+	test/bench/run $(OUT)
+
+##### what a machine needs
+
+.PHONY: deps
+deps: ## Install what building needs (Debian, Ubuntu)
+	@.ci/deps build
+
+.PHONY: deps-test
+deps-test: ## Install what testing needs
+	@.ci/deps build test
+
+.PHONY: clean
+clean: ## Remove _out (caches stay; `akmon engine reset` empties the engine's)
+	rm -rf $(OUT)
