@@ -1,0 +1,22 @@
+// Package graph resolves the dependencies of a package tree: which packages
+// are needed, for which platforms, and in which order.
+//
+// A [Node] is a package for a pair of platforms (what it is for, and what its
+// steps run on); a package that is wanted for two pairs is two nodes. Nearly
+// always all nodes have the pair that the tree was loaded for. Others come
+// from `platform` of a dependency and `buildPlatform` of a package:
+//
+//   - a dependency without `platform` is for the platform of the package that
+//     wants it; if that package has a `buildPlatform`, the dependency is for the
+//     build platform instead, since it is there to run;
+//   - a dependency with `platform` is for that one, built on the tree's build
+//     platform where the tree cross-compiles ([tree.Tree.Cross]), else on itself.
+//
+// Runtime dependencies reach through: whoever depends on a package also gets
+// what the package marks `runtime`, and what that marks in turn
+// ([Node.Inputs]).
+//
+// A Graph does not change once it is resolved. Nodes are in topological order,
+// what is needed before what needs it, and otherwise in order of name: the
+// order is the same on every run.
+package graph

@@ -1,0 +1,187 @@
+package graph
+
+import (
+	"slices"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/akmon-os/akmon/forge/tree"
+	"github.com/akmon-os/akmon/schemas/pkgtree"
+)
+
+// Graph is the packages that some targets need.
+type Graph struct {
+	// Tree is what the targets were looked up in.
+	Tree *tree.Tree
+	// Targets are the nodes of the targets, in the order asked for.
+	Targets []*Node
+
+	nodes []*Node
+}
+
+// Node is a package for a pair of platforms.
+type Node struct {
+	*tree.Package
+
+	// Tree is the variant of the tree for the node's platforms.
+	Tree *tree.Tree
+	// Platform is what the package is for, BuildPlatform what its steps run
+	// on.
+	Platform, BuildPlatform ocispecs.Platform
+	// Edges are the dependencies, as the recipe has them.
+	Edges []Edge
+}
+
+// Edge is one dependency of a node. Node is nil unless it is a stage.
+type Edge struct {
+	*pkgtree.Dependency
+
+	Node *Node
+	// Platform is what an image or a Debian root file system is taken for.
+	Platform ocispecs.Platform
+}
+
+// String names the node: the package, and its platform if steps run on
+// another.
+func (n *Node) String() string {
+	target, build := tree.FormatPlatform(n.Platform), tree.FormatPlatform(n.BuildPlatform)
+	if target == build {
+		return n.Name
+	}
+
+	return n.Name + " " + target
+}
+
+// key orders and identifies nodes.
+func (n *Node) key() string {
+	return n.Name + " " + tree.FormatPlatform(n.Platform) + " " + tree.FormatPlatform(n.BuildPlatform)
+}
+
+// id tells whether two dependencies are the same.
+func (e Edge) id() string {
+	what := e.Image + "\x00" + e.Debian
+	if e.Node != nil {
+		what = e.Node.key()
+	}
+
+	return strings.Join([]string{what, tree.FormatPlatform(e.Platform), e.Source(), e.Target()}, "\x00")
+}
+
+// Inputs gives everything that is put into the build of the node: its
+// dependencies, each followed by the runtime dependencies that come with it.
+// What comes twice is given once, where it comes first.
+func (n *Node) Inputs() []Edge {
+	var inputs []Edge
+
+	seen := map[string]bool{}
+	add := func(e Edge) bool {
+		id := e.id()
+		if seen[id] {
+			return false
+		}
+
+		seen[id] = true
+		inputs = append(inputs, e)
+
+		return true
+	}
+
+	expanded := map[*Node]bool{}
+
+	var runtime func(of *Node)
+
+	runtime = func(of *Node) {
+		if of == nil || expanded[of] {
+			return
+		}
+
+		expanded[of] = true
+
+		for _, e := range of.Edges {
+			if e.Runtime {
+				add(e)
+				runtime(e.Node)
+			}
+		}
+	}
+
+	for _, e := range n.Edges {
+		add(e)
+		runtime(e.Node)
+	}
+
+	return inputs
+}
+
+// Packages gives all nodes, what is needed before what needs it.
+func (g *Graph) Packages() []*Node { return slices.Clone(g.nodes) }
+
+// Leaves gives the nodes that no other node depends on.
+func (g *Graph) Leaves() []*Node {
+	needed := map[*Node]bool{}
+
+	for _, n := range g.nodes {
+		for _, e := range n.Edges {
+			needed[e.Node] = true
+		}
+	}
+
+	return slices.DeleteFunc(g.Packages(), func(n *Node) bool { return needed[n] })
+}
+
+// Find gives the node of a package, or nil. Of several nodes of one package
+// it is that for the tree's own platforms, else the first.
+func (g *Graph) Find(name string) *Node {
+	for _, n := range g.Targets {
+		if n.Name == name {
+			return n
+		}
+	}
+
+	var found *Node
+
+	for _, n := range g.nodes {
+		if n.Name != name {
+			continue
+		}
+
+		if n.Tree == g.Tree {
+			return n
+		}
+
+		if found == nil {
+			found = n
+		}
+	}
+
+	return found
+}
+
+// Closure gives the node of a package and everything below it, what is needed
+// before what needs it; nil when the graph does not have the package.
+func (g *Graph) Closure(name string) []*Node {
+	root := g.Find(name)
+	if root == nil {
+		return nil
+	}
+
+	in := map[*Node]bool{}
+
+	var visit func(n *Node)
+
+	visit = func(n *Node) {
+		if n == nil || in[n] {
+			return
+		}
+
+		in[n] = true
+		for _, e := range n.Edges {
+			visit(e.Node)
+		}
+	}
+
+	visit(root)
+
+	return slices.DeleteFunc(g.Packages(), func(n *Node) bool { return !in[n] })
+}

@@ -1,0 +1,114 @@
+package tree
+
+import (
+	"maps"
+	"path"
+	"slices"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/akmon-os/akmon/schemas/document"
+	"github.com/akmon-os/akmon/schemas/pkgtree"
+)
+
+// check finds what one document alone cannot tell: stages that nobody
+// defines, files that are not there, platforms that do not exist.
+func (t *Tree) check(packages []*Package) document.Errors {
+	var errs document.Errors
+
+	names := slices.Collect(maps.Keys(t.Packages))
+	complete := true
+
+	for _, p := range packages {
+		complete = complete && p.Name != ""
+	}
+
+	for _, p := range packages {
+		fail := func(pos pkgtree.Position, hint, format string, args ...any) {
+			e := p.Errorf(pos, format, args...)
+			e.Hint = hint
+			errs = append(errs, e)
+		}
+
+		if p.BuildPlatform != "" {
+			if _, err := findPlatform(p.BuildPlatform); err != nil {
+				fail(p.NamePos, "", "buildPlatform: %v", err)
+			}
+		}
+
+		for i := range p.Dependencies {
+			t.checkDependency(p, &p.Dependencies[i], names, complete, fail)
+		}
+
+		for i := range p.Steps {
+			for j := range p.Steps[i].Sources {
+				t.checkSource(&p.Steps[i].Sources[j], fail)
+			}
+		}
+	}
+
+	return errs
+}
+
+type failFunc func(pos pkgtree.Position, hint, format string, args ...any)
+
+func (t *Tree) checkDependency(p *Package, d *pkgtree.Dependency, names []string, complete bool, fail failFunc) {
+	// When a recipe is so broken that its name is not known, the stage may
+	// well be in it.
+	if _, ok := t.Packages[d.Stage]; d.Stage != "" && !ok && complete {
+		fail(d.Pos, document.Suggest(d.Stage, names), "no package of the tree is named %q", d.Stage)
+	}
+
+	if d.Debian != "" {
+		if err := t.files.exists(p.Path(d.Debian), false); err != nil {
+			fail(d.Pos, "", "lock file %s: %v", p.Path(d.Debian), err)
+		}
+	}
+
+	if d.Platform != "" {
+		if _, err := findPlatform(d.Platform); err != nil {
+			fail(d.Pos, "", "%v", err)
+		}
+	}
+}
+
+func (t *Tree) checkSource(s *pkgtree.Source, fail failFunc) {
+	if s.Local != "" {
+		if err := t.files.exists(s.Local, true); err != nil {
+			fail(s.Pos, "", "local directory %s: %v", s.Local, err)
+		}
+	}
+
+	if s.Go == "" {
+		return
+	}
+
+	name := path.Join(s.Go, "go.sum")
+	if err := t.files.exists(name, false); err != nil {
+		fail(s.Pos, "", "%s: %v", name, err)
+
+		return
+	}
+
+	if err := t.files.readGoSum(name); err != nil {
+		fail(s.Pos, "", "%s: %s", name, reason(err))
+	}
+}
+
+func (f *files) readGoSum(name string) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	if _, known := f.goSums[name]; known {
+		return nil
+	}
+
+	text, err := f.read(name)
+	if err == nil {
+		f.goSums[name] = text
+	}
+
+	return err
+}
+
+func node(line, column int) *yaml.Node { return &yaml.Node{Line: line, Column: column} }

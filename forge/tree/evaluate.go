@@ -1,0 +1,278 @@
+package tree
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"path"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/akmon-os/akmon/forge/tree/render"
+	"github.com/akmon-os/akmon/schemas/document"
+	"github.com/akmon-os/akmon/schemas/pkgtree"
+)
+
+// evaluate renders and decodes every document for a pair of platforms.
+func (t *Tree) evaluate(target, build ocispecs.Platform) (*Tree, error) {
+	result := &Tree{Root: t.Root, RootFile: t.RootFile, RootRaw: t.RootRaw, files: t.files, dialect: t.dialect}
+
+	var err error
+
+	if result.target, err = findPlatform(FormatPlatform(target)); err != nil {
+		return nil, err
+	}
+
+	if result.build, err = findPlatform(FormatPlatform(build)); err != nil {
+		return nil, err
+	}
+
+	vars, errs := result.variables()
+	packages, found := result.decode(vars)
+	errs = append(errs, found...)
+	errs = append(errs, result.index(packages)...)
+	errs = append(errs, result.check(packages)...)
+
+	if err := errs.OrNil(); err != nil {
+		return nil, err
+	}
+
+	return result, nil
+}
+
+// variables gives the variables of each directory. A directory without a
+// vars.yaml shares its parent's.
+func (t *Tree) variables() (map[*directory]map[string]string, document.Errors) {
+	var errs document.Errors
+
+	all := make(map[*directory]map[string]string, len(t.files.dirs))
+
+	for _, dir := range t.files.dirs {
+		inherited := all[dir.parent]
+		if dir.parent == nil {
+			inherited = t.base(t.target, t.build)
+		}
+
+		all[dir] = inherited
+
+		if len(dir.vars) == 0 {
+			continue
+		}
+
+		file := t.files.name(path.Join(dir.path, pkgtree.VarsFile))
+		own := map[string]string{}
+
+		if err := decodeTemplate(file, dir.vars, inherited, &own, nil); err != nil {
+			errs = append(errs, document.Join(file, err)...)
+		}
+
+		merged := maps.Clone(inherited)
+		maps.Copy(merged, own)
+		all[dir] = merged
+	}
+
+	return all, errs
+}
+
+// decode renders and decodes the recipes, several at a time; the result is in
+// the order of the directories.
+func (t *Tree) decode(vars map[*directory]map[string]string) ([]*Package, document.Errors) {
+	var dirs []*directory
+
+	for _, dir := range t.files.dirs {
+		if dir.pkg != nil {
+			dirs = append(dirs, dir)
+		}
+	}
+
+	packages := make([]*Package, len(dirs))
+	findings := make([]document.Errors, len(dirs))
+	next := make(chan int)
+
+	var wait sync.WaitGroup
+
+	for range min(runtime.GOMAXPROCS(0), len(dirs)) {
+		wait.Go(func() {
+			for i := range next {
+				packages[i], findings[i] = t.decodePackage(dirs[i], vars[dirs[i]])
+			}
+		})
+	}
+
+	for i := range dirs {
+		next <- i
+	}
+
+	close(next)
+	wait.Wait()
+
+	return packages, slices.Concat(findings...)
+}
+
+func (t *Tree) decodePackage(dir *directory, vars map[string]string) (*Package, document.Errors) {
+	p := &Package{
+		Package:  &pkgtree.Package{},
+		File:     t.files.name(path.Join(dir.path, pkgtree.PackageFile)),
+		Dir:      dir.path,
+		Raw:      dir.pkg,
+		Vars:     vars,
+		Nested:   dir.nested,
+		HasFiles: dir.hasFiles,
+	}
+
+	errs := document.Join(p.File, decodeTemplate(p.File, dir.pkg, vars, p.Package, func(m *render.Map) {
+		for _, pos := range p.Positions() {
+			pos.Line, pos.Column = m.Source(pos.Line, pos.Column)
+		}
+	}))
+
+	for _, tmpl := range dir.templates {
+		file := t.files.name(tmpl)
+
+		text, err := t.files.read(tmpl)
+		if err != nil {
+			errs = append(errs, &document.Error{File: file, Message: reason(err)})
+
+			continue
+		}
+
+		rendered, err := render.Render(file, text, vars)
+		if err != nil {
+			errs = append(errs, document.Join(file, err)...)
+
+			continue
+		}
+
+		name := strings.TrimSuffix(tmpl, pkgtree.TemplateSuffix)
+		p.Templates = append(p.Templates, Template{Path: relative(dir.path, name), Content: rendered.Text})
+	}
+
+	return p, errs
+}
+
+// relative is path p without the directory that it is in.
+func relative(dir, p string) string {
+	if dir == "." {
+		return p
+	}
+
+	return strings.TrimPrefix(p, dir+"/")
+}
+
+// decodeTemplate renders raw and decodes it strictly into v; the findings
+// have their places in raw. translate gets the map when there is one.
+func decodeTemplate(file string, raw []byte, vars map[string]string, v any, translate func(*render.Map)) error {
+	rendered, err := render.Render(file, raw, vars)
+	if err != nil {
+		return err
+	}
+
+	errs := document.Join(file, document.Decode(file, rendered.Text, v))
+
+	if translate != nil {
+		translate(rendered.Map)
+	}
+
+	if len(bytes.TrimSpace(rendered.Text)) == 0 && translate != nil {
+		errs = append(errs, &document.Error{File: file, Message: "the recipe is empty"})
+	}
+
+	for _, e := range errs {
+		relocate(e, raw, rendered.Map)
+	}
+
+	return errs.OrNil()
+}
+
+// relocate moves a finding from the rendered text to the source. Where the
+// two lines differ it says what was rendered.
+func relocate(e *document.Error, raw []byte, m *render.Map) {
+	if e.Line == 0 {
+		return
+	}
+
+	if text, differs := m.Rendered(e.Line); differs {
+		if e.Hint != "" {
+			e.Hint += "; "
+		}
+
+		e.Hint += fmt.Sprintf("rendered as %q", shorten(text))
+	}
+
+	e.Line, e.Column = m.Source(e.Line, e.Column)
+	e.Text = document.At(e.File, raw, node(e.Line, e.Column), "").Text
+}
+
+func shorten(s string) string {
+	const limit = 80
+
+	if runes := []rune(s); len(runes) > limit {
+		return string(runes[:limit]) + "…"
+	}
+
+	return s
+}
+
+// index makes the tree's map of packages.
+func (t *Tree) index(packages []*Package) document.Errors {
+	var errs document.Errors
+
+	t.Packages = make(map[string]*Package, len(packages))
+
+	for _, p := range packages {
+		if p.Name == "" {
+			continue
+		}
+
+		if first, taken := t.Packages[p.Name]; taken {
+			errs = append(errs, p.Errorf(p.NamePos, "package %q is already defined in %s:%d", p.Name, first.File, first.NamePos.Line))
+
+			continue
+		}
+
+		t.Packages[p.Name] = p
+	}
+
+	return errs
+}
+
+// exists tells whether a path that a document names is in the tree.
+func (f *files) exists(name string, dir bool) error {
+	if name = path.Clean(name); !fs.ValidPath(name) {
+		return errors.New("the path leads out of the tree")
+	}
+
+	f.mu.Lock()
+	defer f.mu.Unlock()
+
+	key := fmt.Sprint(name, dir)
+	if err, known := f.checked[key]; known {
+		return err
+	}
+
+	info, err := fs.Stat(f.fsys, name)
+
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		err = errors.New("there is no such file in the tree")
+		if dir {
+			err = errors.New("there is no such directory in the tree")
+		}
+	case err != nil:
+		err = errors.New(reason(err))
+	case dir && !info.IsDir():
+		err = errors.New("it is not a directory")
+	case !dir && !info.Mode().IsRegular():
+		err = errNotRegular
+	}
+
+	f.checked[key] = err
+
+	return err
+}

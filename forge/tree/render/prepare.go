@@ -1,0 +1,196 @@
+package render
+
+import (
+	"bytes"
+	"slices"
+	"strings"
+	"text/template/parse"
+
+	"github.com/akmon-os/akmon/schemas/document"
+)
+
+// Names of the functions that the markers call. A source that names them gets
+// the error for functions that are not defined.
+const (
+	markFunc  = "akmon_mark"
+	needFunc  = "akmon_need"
+	enterFunc = "akmon_enter"
+	leaveFunc = "akmon_leave"
+)
+
+// preparation puts the markers into a parsed template, and finds out what the
+// template uses.
+type preparation struct {
+	x         *execution
+	functions map[string]bool
+	buildArgs []string
+	failure   *failure
+}
+
+func (p *preparation) list(l *parse.ListNode) {
+	if l == nil {
+		return
+	}
+
+	marked := make([]parse.Node, 0, 2*len(l.Nodes))
+
+	for _, node := range l.Nodes {
+		marked = append(marked, p.mark(node))
+
+		switch n := node.(type) {
+		case *parse.ActionNode:
+			p.pipe(n.Pipe)
+
+			if len(n.Pipe.Decl) == 0 {
+				marked = append(marked, p.needs(n)...)
+			}
+		case *parse.IfNode:
+			p.branch(&n.BranchNode)
+		case *parse.WithNode:
+			p.branch(&n.BranchNode)
+		case *parse.RangeNode:
+			p.branch(&n.BranchNode)
+			// An empty body must count, too.
+			n.List.Nodes = append([]parse.Node{p.mark(n)}, n.List.Nodes...)
+		case *parse.TemplateNode:
+			p.pipe(n.Pipe)
+
+			marked = append(marked, call(n.Pos, enterFunc), n, call(n.Pos, leaveFunc))
+
+			continue
+		}
+
+		marked = append(marked, node)
+	}
+
+	l.Nodes = marked
+}
+
+func (p *preparation) branch(n *parse.BranchNode) {
+	p.pipe(n.Pipe)
+	p.list(n.List)
+	p.list(n.ElseList)
+}
+
+// pipe notes the functions and build arguments that a pipeline names.
+func (p *preparation) pipe(pipe *parse.PipeNode) {
+	if pipe == nil {
+		return
+	}
+
+	for _, cmd := range pipe.Cmds {
+		for _, arg := range cmd.Args {
+			p.argument(arg)
+		}
+	}
+}
+
+func (p *preparation) argument(arg parse.Node) {
+	switch n := arg.(type) {
+	case *parse.PipeNode:
+		p.pipe(n)
+	case *parse.ChainNode:
+		p.argument(n.Node)
+	case *parse.IdentifierNode:
+		p.function(n)
+	case *parse.FieldNode:
+		p.variable(n.Ident[0])
+	case *parse.VariableNode:
+		if n.Ident[0] == "$" && len(n.Ident) > 1 {
+			p.variable(n.Ident[1])
+		}
+	}
+}
+
+func (p *preparation) variable(name string) {
+	if strings.HasPrefix(name, BuildArgPrefix) && !slices.Contains(p.buildArgs, name) {
+		p.buildArgs = append(p.buildArgs, name)
+	}
+}
+
+func (p *preparation) function(n *parse.IdentifierNode) {
+	if knownFunction(n.Ident) {
+		p.functions[n.Ident] = true
+
+		return
+	}
+
+	if p.failure != nil && p.failure.offset <= int(n.Pos) {
+		return
+	}
+
+	p.failure = &failure{offset: int(n.Pos)}
+
+	if isVolatile(n.Ident) {
+		p.failure.message = "function " + n.Ident + " is not hermetic: its result is not the same everywhere and always"
+	} else {
+		p.failure.message = "function " + n.Ident + " is not defined"
+		p.failure.hint = document.Suggest(n.Ident, functionNames())
+	}
+}
+
+// permissive functions have a meaning for variables that are not set.
+var permissive = []string{
+	"default", "coalesce", "empty", "ternary", "and", "or", "not", "all", "any", "hasKey", "kindIs", "kindOf", "typeOf",
+}
+
+// needs gives a check for each variable that an action prints.
+func (p *preparation) needs(action *parse.ActionNode) []parse.Node {
+	var checks []parse.Node
+
+	for _, cmd := range action.Pipe.Cmds {
+		if f, ok := cmd.Args[0].(*parse.IdentifierNode); ok && slices.Contains(permissive, f.Ident) {
+			return nil
+		}
+
+		for _, arg := range cmd.Args {
+			switch n := arg.(type) {
+			case *parse.FieldNode:
+				if len(n.Ident) == 1 {
+					checks = append(checks, call(action.Pos, needFunc,
+						&parse.DotNode{NodeType: parse.NodeDot, Pos: n.Pos}, text(n.Ident[0]), number(int(n.Pos))))
+				}
+			case *parse.VariableNode:
+				if n.Ident[0] == "$" && len(n.Ident) == 2 {
+					checks = append(checks, call(action.Pos, needFunc,
+						&parse.VariableNode{NodeType: parse.NodeVariable, Pos: n.Pos, Ident: n.Ident[:1]}, text(n.Ident[1]), number(int(n.Pos))))
+				}
+			}
+		}
+	}
+
+	return checks
+}
+
+// mark makes the node that notes where the next one stands.
+func (p *preparation) mark(node parse.Node) parse.Node {
+	offset, literal := int(node.Position()), 0
+
+	if _, ok := node.(*parse.TextNode); ok {
+		literal = 1
+	} else if i := bytes.LastIndex(p.x.src[:offset], []byte("{{")); i >= 0 {
+		offset = i
+	}
+
+	return call(node.Position(), markFunc, number(offset), number(literal))
+}
+
+// call makes the action that calls a function; it prints nothing, because the
+// functions give an empty text.
+func call(pos parse.Pos, function string, args ...parse.Node) *parse.ActionNode {
+	command := &parse.CommandNode{NodeType: parse.NodeCommand, Pos: pos}
+	command.Args = append([]parse.Node{parse.NewIdentifier(function).SetPos(pos)}, args...)
+
+	return &parse.ActionNode{
+		NodeType: parse.NodeAction, Pos: pos,
+		Pipe: &parse.PipeNode{NodeType: parse.NodePipe, Pos: pos, Cmds: []*parse.CommandNode{command}},
+	}
+}
+
+func number(n int) parse.Node {
+	return &parse.NumberNode{NodeType: parse.NodeNumber, IsInt: true, Int64: int64(n)}
+}
+
+func text(s string) parse.Node {
+	return &parse.StringNode{NodeType: parse.NodeString, Text: s}
+}

@@ -1,0 +1,225 @@
+package render
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/template"
+	"text/template/parse"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/akmon-os/akmon/schemas/document"
+)
+
+// Bounds of one template.
+const (
+	// MaxOutput is the largest rendered text, in bytes.
+	MaxOutput = 8 << 20
+	// MaxSteps bounds the texts, actions and loop passes that are executed.
+	MaxSteps = 500_000
+	// MaxDepth bounds how deep templates call each other.
+	MaxDepth = 100
+	// MaxValue bounds one value that a function gives, in bytes or elements.
+	MaxValue = 1 << 20
+	// maxWork bounds the sum of the values that functions give.
+	maxWork = 64 << 20
+)
+
+// BuildArgPrefix begins the names of the variables that hold build arguments.
+const BuildArgPrefix = "BUILD_ARG_"
+
+// Result is rendered text and where it came from.
+type Result struct {
+	Text []byte
+	Map  *Map
+}
+
+// Render executes the template src, read from file, with vars. Findings are
+// document.Errors with positions in src. It keeps no state and may be called
+// from several goroutines; vars is only read.
+func Render(file string, src []byte, vars map[string]string) (*Result, error) {
+	if !bytes.Contains(src, []byte("{{")) {
+		return &Result{Text: src, Map: &Map{}}, nil
+	}
+
+	x := &execution{file: file, src: src, vars: vars}
+
+	if err := x.run(); err != nil {
+		return nil, document.Errors{x.finding(err)}
+	}
+
+	return &Result{Text: x.out.Bytes(), Map: &Map{segments: x.segments, source: src, text: x.out.Bytes()}}, nil
+}
+
+// execution is the state of one call of Render.
+type execution struct {
+	file string
+	src  []byte
+	vars map[string]string
+
+	out      bytes.Buffer
+	segments []segment
+
+	// place is the offset in src of what is being executed; literal tells
+	// that its output is the source text itself.
+	place   int
+	literal bool
+
+	steps, depth, work int
+
+	// failure is what stopped the execution, when it was this package.
+	failure *failure
+}
+
+// failure is an error whose place is known.
+type failure struct {
+	offset  int
+	message string
+	hint    string
+}
+
+func (f *failure) Error() string { return f.message }
+
+func (x *execution) run() error {
+	const name = "template"
+
+	trees := map[string]*parse.Tree{}
+	root := parse.New(name)
+	root.Mode = parse.SkipFuncCheck
+
+	if _, err := root.Parse(string(x.src), "", "", trees); err != nil {
+		return err
+	}
+
+	prep := preparation{x: x, functions: map[string]bool{}}
+	for _, tree := range slices.Sorted(maps.Keys(trees)) {
+		prep.list(trees[tree].Root)
+	}
+
+	if prep.failure != nil {
+		return prep.failure
+	}
+
+	t := template.New(name).Funcs(x.functions(prep.functions))
+
+	for treeName, tree := range trees {
+		if _, err := t.AddParseTree(treeName, tree); err != nil {
+			return err
+		}
+	}
+
+	if trees[name] == nil {
+		return nil // nothing but definitions
+	}
+
+	return t.Execute(x, x.variables(prep.buildArgs))
+}
+
+// variables adds the build arguments that the template names and nobody set.
+func (x *execution) variables(buildArgs []string) map[string]string {
+	vars := x.vars
+	copied := false
+
+	for _, name := range buildArgs {
+		if _, ok := vars[name]; ok {
+			continue
+		}
+
+		if !copied {
+			vars, copied = maps.Clone(vars), true
+			if vars == nil {
+				vars = map[string]string{}
+			}
+		}
+
+		vars[name] = ""
+	}
+
+	return vars
+}
+
+// Write takes the output of the node that was marked last.
+func (x *execution) Write(p []byte) (int, error) {
+	if len(p) == 0 {
+		return 0, nil
+	}
+
+	if x.out.Len()+len(p) > MaxOutput {
+		return 0, x.fail("the rendered text is larger than %d MiB", MaxOutput>>20)
+	}
+
+	x.segments = append(x.segments, segment{out: x.out.Len(), src: x.place, literal: x.literal})
+
+	return x.out.Write(p)
+}
+
+func (x *execution) fail(format string, args ...any) error {
+	if x.failure == nil {
+		x.failure = &failure{offset: x.place, message: fmt.Sprintf(format, args...)}
+	}
+
+	return x.failure
+}
+
+// finding turns an error of parsing or executing into one with a position.
+func (x *execution) finding(err error) *document.Error {
+	f, ok := err.(*failure) //nolint:errorlint // made in this package, never wrapped there
+	if !ok {
+		f = x.failure
+	}
+
+	if f == nil {
+		f = x.parseError(err)
+	}
+
+	line, column := position(x.src, f.offset)
+	e := document.At(x.file, x.src, &yaml.Node{Line: line, Column: column}, "%s", f.message)
+	e.Hint = f.hint
+
+	return e
+}
+
+// parseError takes the place out of an error of text/template: "template:
+// NAME:LINE: message" or "template: NAME:LINE:BYTE: executing ...".
+func (x *execution) parseError(err error) *failure {
+	message := strings.TrimPrefix(err.Error(), "template: template:")
+
+	var line, column int
+
+	if n, _ := fmt.Sscanf(message, "%d:%d:", &line, &column); n < 2 {
+		column = -1
+	}
+
+	if line > 0 {
+		for range 2 {
+			if number, rest, found := strings.Cut(message, ":"); found && strings.Trim(number, "0123456789") == "" {
+				message = rest
+			}
+		}
+	}
+
+	message = strings.TrimSpace(message)
+
+	if _, rest, found := strings.Cut(message, ">: "); found && strings.HasPrefix(message, "executing ") {
+		message = rest
+	}
+
+	// The template's name means nothing to the reader.
+	message = strings.ReplaceAll(message, "template:", "line ")
+
+	start := lineOffset(x.src, line)
+	offset := start + column
+
+	if column < 0 {
+		offset = start
+
+		if i := bytes.Index(lineAt(x.src, start), []byte("{{")); i >= 0 {
+			offset += i
+		}
+	}
+
+	return &failure{offset: min(offset, len(x.src)), message: "template: " + message}
+}

@@ -1,0 +1,82 @@
+package tree
+
+import (
+	"maps"
+
+	"github.com/akmon-os/akmon/forge/tree/render"
+	"github.com/akmon-os/akmon/schemas/pkgtree"
+)
+
+// dialect is what a tree says by the kind of its root document: trees with a
+// Pkgfile keep the defaults that bldr gives them.
+type dialect struct {
+	vendor  string
+	variant pkgtree.Variant
+	shell   string
+	path    string
+	// cross tells that packages for other platforms are built on the build
+	// platform, rather than on their own.
+	cross bool
+}
+
+var (
+	pkgfileDialect = dialect{
+		vendor: "talos", variant: pkgtree.Alpine, shell: "/bin/sh",
+		path: "/toolchain/bin:/bin:/usr/bin:/sbin:/usr/sbin",
+	}
+	akmonDialect = dialect{
+		vendor: "akmon", variant: pkgtree.Scratch, shell: "/bin/bash",
+		path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", cross: true,
+	}
+)
+
+// standard gives the variables that every step has in its environment.
+func (d dialect) standard(target, build platform) map[string]string {
+	return map[string]string{
+		"CFLAGS":    "-g0 -Os",
+		"CXXFLAGS":  "-g0 -Os",
+		"LDFLAGS":   "-s",
+		"VENDOR":    d.vendor,
+		"SYSROOT":   "/" + d.vendor,
+		"TOOLCHAIN": "/toolchain",
+		"PATH":      d.path,
+		"BUILD":     build.arch + "-linux-musl",
+		"HOST":      build.arch + "-linux-musl",
+		"ARCH":      target.arch,
+		"TARGET":    target.arch + "-" + d.vendor + "-linux-musl",
+	}
+}
+
+// base gives the variables at the root, without vars.yaml.
+func (t *Tree) base(target, build platform) map[string]string {
+	vars := t.dialect.standard(target, build)
+	vars["PLATFORM"] = target.id
+	vars["BUILDPLATFORM"] = build.id
+	vars["GOARCH"] = target.spec.Architecture
+
+	for name, value := range t.files.args {
+		vars[render.BuildArgPrefix+name] = value
+	}
+
+	maps.Copy(vars, t.Root.Vars)
+
+	return vars
+}
+
+// Env gives the standard variables, which are also the environment of every
+// step: BUILD and HOST (the platform that steps run on), ARCH and TARGET (the
+// one that the packages are for), CFLAGS, CXXFLAGS, LDFLAGS, PATH, SYSROOT,
+// TOOLCHAIN and VENDOR. The map is the caller's.
+func (t *Tree) Env() map[string]string {
+	return t.dialect.standard(t.target, t.build)
+}
+
+// Variant is the base of recipes that name none.
+func (t *Tree) Variant() pkgtree.Variant { return t.dialect.variant }
+
+// Shell runs the instructions of recipes that name none.
+func (t *Tree) Shell() string { return t.dialect.shell }
+
+// Cross tells where packages for other platforms are built: on the build
+// platform (true), or each on its own (false, as bldr does).
+func (t *Tree) Cross() bool { return t.dialect.cross }

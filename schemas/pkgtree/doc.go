@@ -1,0 +1,18 @@
+// Package pkgtree holds the documents of a package tree: the root document
+// ([Root], written as Pkgfile or as the root's pkg.yaml) and the recipes
+// ([Package], one pkg.yaml in each package directory).
+//
+// Field names and meanings are those of the v1alpha2 format, as its public
+// documentation (github.com/siderolabs/bldr, README.md) describes it, so that
+// recipes written for it are valid here. Akmon adds: version, licenses,
+// homepage and upstream of a package, its image configuration, `debian`
+// dependencies, `local` and `go` sources, and the root's epoch.
+//
+// A recipe is a Go template; the types here describe it after rendering. They
+// know nothing of variables, of the file system and of BuildKit: forge/tree
+// loads, forge/graph resolves and forge/lower compiles. What one document can
+// tell by itself is checked while it is decoded, so that every finding has its
+// position.
+//
+// The types are plain values: reading them is safe from several goroutines.
+package pkgtree

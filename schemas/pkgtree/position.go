@@ -1,0 +1,104 @@
+package pkgtree
+
+import (
+	"fmt"
+
+	"go.yaml.in/yaml/v3"
+
+	"github.com/akmon-os/akmon/schemas/document"
+)
+
+// Position is a place in a document. Line and Column count from one, columns
+// in characters; the zero Position is "nowhere in particular".
+type Position struct {
+	Line, Column int
+}
+
+// at is the position of node n.
+func at(n *yaml.Node) Position {
+	return Position{Line: n.Line, Column: n.Column}
+}
+
+// lookup gives the value of the first of keys that mapping n has.
+func lookup(n *yaml.Node, keys ...string) *yaml.Node {
+	if n.Kind != yaml.MappingNode {
+		return nil
+	}
+
+	for _, key := range keys {
+		for i := 0; i+1 < len(n.Content); i += 2 {
+			if n.Content[i].Value == key {
+				return n.Content[i+1]
+			}
+		}
+	}
+
+	return nil
+}
+
+// valueAt is the position of the value of the first of keys that mapping n
+// has, or of n itself.
+func valueAt(n *yaml.Node, keys ...string) Position {
+	if value := lookup(n, keys...); value != nil {
+		return at(value)
+	}
+
+	return at(n)
+}
+
+// checker collects findings about one node. The decoder that called the
+// node's UnmarshalYAML fills in the file and the line's text.
+type checker struct {
+	node *yaml.Node
+	errs document.Errors
+}
+
+// decode strictly decodes node n into v and keeps what is wrong with it. The
+// types of v below the first level check themselves the same way.
+func decode(n *yaml.Node, v any) *checker {
+	c := &checker{node: n}
+	c.errs = document.Join("", document.DecodeNode("", nil, n, v))
+
+	return c
+}
+
+// fail reports a finding at the value of the first of keys that the node has.
+func (c *checker) fail(keys []string, format string, args ...any) {
+	c.failHint(keys, "", format, args...)
+}
+
+func (c *checker) failHint(keys []string, hint, format string, args ...any) {
+	p := valueAt(c.node, keys...)
+	c.errs = append(c.errs, &document.Error{
+		Line: p.Line, Column: p.Column, Message: fmt.Sprintf(format, args...), Hint: hint,
+	})
+}
+
+// has tells whether the document itself gives key.
+func (c *checker) has(key string) bool { return lookup(c.node, key) != nil }
+
+// oneOf reports a value that is not among the allowed ones.
+func (c *checker) oneOf(key, value string, allowed ...string) {
+	if value == "" && !c.has(key) {
+		return
+	}
+
+	for _, a := range allowed {
+		if value == a {
+			return
+		}
+	}
+
+	list := ""
+	for i, a := range allowed {
+		if i > 0 {
+			list += ", "
+		}
+
+		list += a
+	}
+
+	c.failHint([]string{key}, document.Suggest(value, allowed), "%s must be one of %s, not %q", key, list, value)
+}
+
+func (c *checker) err() error { return c.errs.OrNil() }
