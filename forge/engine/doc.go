@@ -1,0 +1,41 @@
+// Package engine runs build graphs with BuildKit, either embedded in the
+// calling process or at an address.
+//
+// # Embedded
+//
+// With no Options.Builder, Open starts BuildKit inside the process: a worker
+// that executes steps with runc, keeps file systems in overlayfs snapshots and
+// answers its own gRPC interface through memory. No daemon and no socket
+// exist. All state is below one directory:
+//
+//	engine.lock      flock, held while an Engine is open; holds the owner's pid
+//	engine.log       warnings of the current or last run
+//	cache.db         which step gave which result
+//	runc-overlayfs/  snapshots, blobs, metadata, and bundles of running steps
+//	staging/         journal of exports in progress
+//	tmp/             TMPDIR of the process while the engine is open
+//
+// A process that dies leaves containers, mounts and cgroups behind. The next
+// Open removes them before it starts (package janitor); Close does the same,
+// so that a cancelled build leaves nothing either.
+//
+// # Remote
+//
+// With Options.Builder the same graph goes to any BuildKit: unix://, tcp://
+// (with mTLS), docker-container://, kube-pod://, podman-container://, ssh://.
+// Nothing but exports is then written on this side.
+//
+// # Reproducible output
+//
+// An image's manifest depends on the file trees of its layers, its
+// configuration and Request.Epoch only: time stamps later than the epoch are
+// set to it, layers are written without compression unless asked for, and no
+// attestation is put in the index. The same request gives the same digest
+// from an empty cache, from a full one and from another builder.
+//
+// # Exports
+//
+// Everything is first written under a temporary name beside its destination
+// and then renamed (package staging), so that a destination is either the old
+// result or the new one.
+package engine
