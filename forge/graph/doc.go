@@ -17,6 +17,7 @@
 // ([Node.Inputs]).
 //
 // A Graph does not change once it is resolved. Nodes are in topological order,
-// what is needed before what needs it, and otherwise in order of name: the
-// order is the same on every run.
+// what is needed before what needs it; it follows the order of the targets (of
+// their names, when there are none) and of the dependencies in the recipes, so
+// that it is the same on every run.
 package graph

@@ -31,36 +31,58 @@ type Node struct {
 	Platform, BuildPlatform ocispecs.Platform
 	// Edges are the dependencies, as the recipe has them.
 	Edges []Edge
+
+	// main is the tree of the graph.
+	main *tree.Tree
 }
 
-// Edge is one dependency of a node. Node is nil unless it is a stage.
+// Edge is one dependency of a node.
 type Edge struct {
 	*pkgtree.Dependency
 
-	Node *Node
+	// Owner is the node whose recipe has the dependency; Node is what it
+	// leads to, nil unless it is a stage.
+	Owner, Node *Node
 	// Platform is what an image or a Debian root file system is taken for.
 	Platform ocispecs.Platform
 }
 
-// String names the node: the package, and its platform if steps run on
-// another.
+// String names the node: the package, the platform that it is for unless that
+// is the graph's and the steps run there, and what they run on if it is
+// neither.
 func (n *Node) String() string {
 	target, build := tree.FormatPlatform(n.Platform), tree.FormatPlatform(n.BuildPlatform)
-	if target == build {
-		return n.Name
+	name := n.Name
+
+	if target != build || !samePlatform(n.Platform, n.main.Platform()) {
+		name += " " + target
 	}
 
-	return n.Name + " " + target
+	if target != build && !samePlatform(n.BuildPlatform, n.main.BuildPlatform()) {
+		name += " on " + build
+	}
+
+	return name
 }
 
-// key orders and identifies nodes.
+// key identifies nodes.
 func (n *Node) key() string {
 	return n.Name + " " + tree.FormatPlatform(n.Platform) + " " + tree.FormatPlatform(n.BuildPlatform)
 }
 
+// Lock is the path of a Debian lock file, relative to the root of the tree;
+// "" for other dependencies.
+func (e Edge) Lock() string {
+	if e.Debian == "" {
+		return ""
+	}
+
+	return e.Owner.Path(e.Debian)
+}
+
 // id tells whether two dependencies are the same.
 func (e Edge) id() string {
-	what := e.Image + "\x00" + e.Debian
+	what := e.Image + "\x00" + e.Lock()
 	if e.Node != nil {
 		what = e.Node.key()
 	}

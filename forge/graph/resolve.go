@@ -113,7 +113,7 @@ func (r *resolver) node(t *tree.Tree, name string) *Node {
 		return nil
 	}
 
-	n := &Node{Package: p, Tree: variant, Platform: target, BuildPlatform: build}
+	n := &Node{Package: p, Tree: variant, Platform: target, BuildPlatform: build, main: r.main}
 	if known := r.nodes[n.key()]; known != nil {
 		n = known
 	} else {
@@ -187,7 +187,7 @@ func (r *resolver) edge(n *Node, d *pkgtree.Dependency) (Edge, bool) {
 		}
 	}
 
-	e := Edge{Dependency: d, Platform: target}
+	e := Edge{Dependency: d, Owner: n, Platform: target}
 
 	if d.Stage == "" {
 		// Images and userlands are there to run, unless the recipe says

@@ -22,7 +22,7 @@ func (e Edge) label() string {
 	case e.Node != nil:
 		return e.Node.String()
 	case e.Debian != "":
-		return "debian " + e.Debian
+		return "debian " + e.Lock()
 	default:
 		return e.Image
 	}
@@ -157,10 +157,7 @@ func (g *Graph) WriteJSON(w io.Writer) error {
 
 			d := ViewDependency{
 				Stage: e.Stage, Image: e.Image, Platform: tree.FormatPlatform(e.Platform),
-				From: e.Source(), To: e.Target(), Runtime: e.Runtime,
-			}
-			if e.Debian != "" {
-				d.Debian = n.Path(e.Debian)
+				Debian: e.Lock(), From: e.Source(), To: e.Target(), Runtime: e.Runtime,
 			}
 
 			p.Dependencies = append(p.Dependencies, d)

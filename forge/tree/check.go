@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"io/fs"
 	"maps"
 	"path"
 	"slices"
@@ -12,7 +13,7 @@ import (
 )
 
 // check finds what one document alone cannot tell: stages that nobody
-// defines, files that are not there, platforms that do not exist.
+// defines, files that are not there.
 func (t *Tree) check(packages []*Package) document.Errors {
 	var errs document.Errors
 
@@ -28,12 +29,6 @@ func (t *Tree) check(packages []*Package) document.Errors {
 			e := p.Errorf(pos, format, args...)
 			e.Hint = hint
 			errs = append(errs, e)
-		}
-
-		if p.BuildPlatform != "" {
-			if _, err := findPlatform(p.BuildPlatform); err != nil {
-				fail(p.NamePos, "", "buildPlatform: %v", err)
-			}
 		}
 
 		for i := range p.Dependencies {
@@ -59,16 +54,9 @@ func (t *Tree) checkDependency(p *Package, d *pkgtree.Dependency, names []string
 		fail(d.Pos, document.Suggest(d.Stage, names), "no package of the tree is named %q", d.Stage)
 	}
 
-	if d.Debian != "" {
-		if err := t.files.exists(p.Path(d.Debian), false); err != nil {
-			fail(d.Pos, "", "lock file %s: %v", p.Path(d.Debian), err)
-		}
-	}
-
-	if d.Platform != "" {
-		if _, err := findPlatform(d.Platform); err != nil {
-			fail(d.Pos, "", "%v", err)
-		}
+	// The lock file itself may not exist yet: making it needs the tree.
+	if d.Debian != "" && !fs.ValidPath(p.Path(d.Debian)) {
+		fail(d.Pos, "", "lock file %s: %v", d.Debian, errOutside)
 	}
 }
 

@@ -242,10 +242,12 @@ func (t *Tree) index(packages []*Package) document.Errors {
 	return errs
 }
 
+var errOutside = errors.New("the path leads out of the tree")
+
 // exists tells whether a path that a document names is in the tree.
 func (f *files) exists(name string, dir bool) error {
 	if name = path.Clean(name); !fs.ValidPath(name) {
-		return errors.New("the path leads out of the tree")
+		return errOutside
 	}
 
 	f.mu.Lock()

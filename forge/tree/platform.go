@@ -28,12 +28,12 @@ var platforms = []platform{
 
 // aliases are other ways to write a platform.
 var aliases = map[string]string{
-	"linux/arm/v7":    "linux/armv7",
-	"linux/arm":       "linux/armv7",
-	"linux/arm64/v8":  "linux/arm64",
-	"linux/x86_64":    "linux/amd64",
-	"linux/aarch64":   "linux/arm64",
-	"linux/amd64/v1":  "linux/amd64",
+	"linux/arm/v7":   "linux/armv7",
+	"linux/arm":      "linux/armv7",
+	"linux/arm64/v8": "linux/arm64",
+	"linux/x86_64":   "linux/amd64",
+	"linux/aarch64":  "linux/arm64",
+	"linux/amd64/v1": "linux/amd64",
 }
 
 // ParsePlatform gives the platform that is written as os/arch, such as

@@ -164,6 +164,21 @@ func (t *Tree) Names() []string {
 // Dir is the directory that the tree was loaded from.
 func (t *Tree) Dir() string { return t.files.display }
 
+// ReadFile reads a file of the tree, of at most 2 MiB; name is relative to its
+// root, with slashes. It cannot be made to read outside the tree.
+func (t *Tree) ReadFile(name string) ([]byte, error) {
+	if name = path.Clean(name); !fs.ValidPath(name) {
+		return nil, fmt.Errorf("read %s: %w", name, errOutside)
+	}
+
+	text, err := t.files.read(name)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", t.files.name(name), err)
+	}
+
+	return text, nil
+}
+
 // GoSum gives the go.sum of a directory that a `go` source names. The text is
 // read once, when the tree is loaded.
 func (t *Tree) GoSum(dir string) []byte { return t.files.goSums[path.Join(dir, "go.sum")] }

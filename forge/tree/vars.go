@@ -11,6 +11,7 @@ import (
 // Pkgfile keep the defaults that bldr gives them.
 type dialect struct {
 	vendor  string
+	sysroot string
 	variant pkgtree.Variant
 	shell   string
 	path    string
@@ -21,11 +22,11 @@ type dialect struct {
 
 var (
 	pkgfileDialect = dialect{
-		vendor: "talos", variant: pkgtree.Alpine, shell: "/bin/sh",
+		vendor: "talos", sysroot: "/talos", variant: pkgtree.Alpine, shell: "/bin/sh",
 		path: "/toolchain/bin:/bin:/usr/bin:/sbin:/usr/sbin",
 	}
 	akmonDialect = dialect{
-		vendor: "akmon", variant: pkgtree.Scratch, shell: "/bin/bash",
+		vendor: "akmon", sysroot: "/sysroot", variant: pkgtree.Scratch, shell: "/bin/bash",
 		path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", cross: true,
 	}
 )
@@ -37,7 +38,7 @@ func (d dialect) standard(target, build platform) map[string]string {
 		"CXXFLAGS":  "-g0 -Os",
 		"LDFLAGS":   "-s",
 		"VENDOR":    d.vendor,
-		"SYSROOT":   "/" + d.vendor,
+		"SYSROOT":   d.sysroot,
 		"TOOLCHAIN": "/toolchain",
 		"PATH":      d.path,
 		"BUILD":     build.arch + "-linux-musl",

@@ -2,7 +2,6 @@ package pkgtree
 
 import (
 	"path"
-	"regexp"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -22,7 +21,7 @@ type Dependency struct {
 	// From and To are the paths to copy from and to; both default to "/".
 	From string `yaml:"from,omitempty"`
 	To   string `yaml:"to,omitempty"`
-	// Platform takes the dependency for another platform, as os/arch.
+	// Platform takes the dependency for another platform, one of [Platforms].
 	Platform string `yaml:"platform,omitempty"`
 	// Runtime makes whatever depends on this package get the dependency too,
 	// and its runtime dependencies in turn.
@@ -32,9 +31,8 @@ type Dependency struct {
 	Pos Position `yaml:"-"`
 }
 
-// platformPattern is os/arch or os/arch/variant; which ones exist is known
-// to forge/tree.
-var platformPattern = regexp.MustCompile(`^[a-z0-9]+/[a-z0-9_]+(/[a-z0-9]+)?$`)
+// Platforms are the platforms that a recipe may name.
+var Platforms = []string{"linux/amd64", "linux/arm64", "linux/armv7", "linux/riscv64"}
 
 var dependencyKinds = []string{"stage", "image", "debian"}
 
@@ -64,9 +62,7 @@ func (d *Dependency) UnmarshalYAML(n *yaml.Node) error {
 		c.fail(dependencyKinds, "a dependency names one stage, image or debian lock file, not several")
 	}
 
-	if d.Platform != "" && !platformPattern.MatchString(d.Platform) {
-		c.fail([]string{"platform"}, "%q is not a platform such as linux/amd64", d.Platform)
-	}
+	c.oneOf("platform", d.Platform, Platforms...)
 
 	return c.err()
 }

@@ -35,7 +35,7 @@ type Package struct {
 	// Install names the Alpine packages to add; for the alpine variant.
 	Install []string `yaml:"install,omitempty"`
 	// BuildPlatform makes the steps run on this platform whatever platform
-	// the package is for (cross compilation), as os/arch.
+	// the package is for (cross compilation); one of [Platforms].
 	BuildPlatform string `yaml:"buildPlatform,omitempty"`
 
 	Dependencies []Dependency `yaml:"dependencies,omitempty"`
@@ -85,9 +85,9 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 	}
 
 	switch {
-	case p.Name == "":
+	case p.Name == "" && c.clean("name"):
 		c.fail([]string{"name"}, "the package has no name")
-	case !namePattern.MatchString(p.Name):
+	case p.Name != "" && !namePattern.MatchString(p.Name):
 		c.fail([]string{"name"}, "%q is not a package name: use letters, digits and . _ + -, and begin with a letter or a digit", p.Name)
 	}
 
@@ -97,9 +97,7 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 		c.fail([]string{"install"}, "install adds Alpine packages; it needs `variant: alpine`")
 	}
 
-	if p.BuildPlatform != "" && !platformPattern.MatchString(p.BuildPlatform) {
-		c.fail([]string{"buildPlatform"}, "%q is not a platform such as linux/amd64", p.BuildPlatform)
-	}
+	c.oneOf("buildPlatform", p.BuildPlatform, Platforms...)
 
 	if len(p.Steps) > 0 && len(p.Finalize) == 0 {
 		c.fail([]string{"steps"}, "the package has steps but no finalize: its output would be empty")

@@ -2,6 +2,7 @@ package pkgtree
 
 import (
 	"fmt"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 
@@ -77,6 +78,20 @@ func (c *checker) failHint(keys []string, hint, format string, args ...any) {
 // has tells whether the document itself gives key.
 func (c *checker) has(key string) bool { return lookup(c.node, key) != nil }
 
+// clean tells whether nothing is wrong yet with the value of key, or, when the
+// document does not have it, with the names of its keys.
+func (c *checker) clean(key string) bool {
+	p := valueAt(c.node, key)
+
+	for _, e := range c.errs {
+		if e.Line == p.Line && (e.Column == p.Column || !c.has(key)) {
+			return false
+		}
+	}
+
+	return true
+}
+
 // oneOf reports a value that is not among the allowed ones.
 func (c *checker) oneOf(key, value string, allowed ...string) {
 	if value == "" && !c.has(key) {
@@ -89,16 +104,7 @@ func (c *checker) oneOf(key, value string, allowed ...string) {
 		}
 	}
 
-	list := ""
-	for i, a := range allowed {
-		if i > 0 {
-			list += ", "
-		}
-
-		list += a
-	}
-
-	c.failHint([]string{key}, document.Suggest(value, allowed), "%s must be one of %s, not %q", key, list, value)
+	c.failHint([]string{key}, document.Suggest(value, allowed), "%s must be %s, not %q", key, strings.Join(allowed, " or "), value)
 }
 
 func (c *checker) err() error { return c.errs.OrNil() }

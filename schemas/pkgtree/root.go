@@ -45,9 +45,12 @@ func (r *Root) UnmarshalYAML(n *yaml.Node) error {
 
 	switch {
 	case n.Kind != yaml.MappingNode:
-	case !c.has("format"):
+	case c.has("name") && !c.has("format"):
+		c.errs = nil
+		c.fail(nil, "this is a recipe, but the document at the root of a tree must say `format: %s`; move it to a directory of its own", Format)
+	case !c.has("format") && c.clean("format"):
 		c.fail(nil, "the root document must say `format: %s`", Format)
-	default:
+	case c.has("format"):
 		c.oneOf("format", r.Format, Format)
 	}
 

@@ -1,0 +1,51 @@
+package lower
+
+import (
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/akmon-os/akmon/forge/graph"
+)
+
+// imageConfig is the configuration of the image that a package becomes
+// (image-spec v1.1, config.md). Labels: what the recipe says of the package,
+// overridden by the root document's, overridden by the recipe's image.
+func imageConfig(n *graph.Node, epoch time.Time) ocispecs.Image {
+	labels := map[string]string{ocispecs.AnnotationTitle: n.Name}
+
+	for label, value := range map[string]string{
+		ocispecs.AnnotationVersion:  n.Version,
+		ocispecs.AnnotationLicenses: strings.Join(n.Licenses, " AND "),
+		ocispecs.AnnotationURL:      n.Homepage,
+	} {
+		if value != "" {
+			labels[label] = value
+		}
+	}
+
+	maps.Copy(labels, n.Tree.Root.Labels)
+
+	config := ocispecs.ImageConfig{Labels: labels}
+
+	if image := n.Package.Image; image != nil {
+		maps.Copy(labels, image.Labels)
+
+		config.Entrypoint, config.Cmd = image.Entrypoint, image.Cmd
+		config.User, config.WorkingDir = image.User, image.Workdir
+
+		for _, name := range slices.Sorted(maps.Keys(image.Env)) {
+			config.Env = append(config.Env, name+"="+image.Env[name])
+		}
+	}
+
+	return ocispecs.Image{
+		Created:  &epoch,
+		Platform: n.Platform,
+		Config:   config,
+		RootFS:   ocispecs.RootFS{Type: "layers"},
+	}
+}
