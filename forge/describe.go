@@ -1,0 +1,162 @@
+package forge
+
+import (
+	"context"
+	"crypto"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/akmon-os/akmon/forge/engine"
+	"github.com/akmon-os/akmon/forge/graph"
+	"github.com/akmon-os/akmon/forge/publish"
+	"github.com/akmon-os/akmon/forge/publish/sbom"
+	"github.com/akmon-os/akmon/internal/version"
+	"github.com/akmon-os/akmon/schemas/pkgtree"
+)
+
+// spdxType is the artefact type of an SBOM among an image's referrers.
+const spdxType = "application/spdx+json"
+
+// publish describes and signs what the engine wrote. Only targets that their
+// recipe makes an image of (`image:`) are described and signed; other packages
+// are parts.
+func (o *Options) publish(ctx context.Context, t *target, solved *engine.Result, key crypto.Signer, epoch time.Time) (TargetResult, error) {
+	result := TargetResult{Name: t.name, Platforms: t.platforms(), Digest: solved.Digest}
+
+	for _, output := range o.Outputs {
+		result.Outputs = append(result.Outputs, output.Path(t.name))
+
+		if !output.signed() || t.nodes[0].Package.Image == nil {
+			continue
+		}
+
+		image, err := publish.Open(ctx, output.address(t.name), publish.Options{Insecure: output.Insecure})
+		if err != nil {
+			return result, err
+		}
+
+		document, err := sbom.SPDX(t.describe(image.Digest().String(), epoch))
+		if err != nil {
+			return result, fmt.Errorf("describe %s: %w", t.name, err)
+		}
+
+		attached, err := image.Attach(ctx, spdxType, document, nil)
+		if err != nil {
+			return result, fmt.Errorf("attach the SBOM of %s: %w", t.name, err)
+		}
+
+		if output.Type == engine.OCILayout {
+			path := output.Path(t.name) + ".spdx.json"
+			if err := writeFile(path, document, 0o644); err != nil {
+				return result, fmt.Errorf("write the SBOM of %s: %w", t.name, err)
+			}
+
+			result.Outputs = append(result.Outputs, path)
+		}
+
+		if key == nil {
+			continue
+		}
+
+		for _, signed := range []*publish.Target{image, attached} {
+			if err := publish.Sign(ctx, signed, key, publish.SignOptions{}); err != nil {
+				return result, err
+			}
+		}
+
+		result.Signed = true
+	}
+
+	return result, nil
+}
+
+// describe collects what is in the target and what built it.
+func (t *target) describe(digest string, epoch time.Time) sbom.Image {
+	root := t.nodes[0]
+	image := sbom.Image{
+		Name: root.Name, Version: root.Version, Digest: digest,
+		Platform: strings.Join(t.platforms(), ","),
+		Supplier: root.Tree.Root.Vars["VENDOR"],
+		Homepage: root.Homepage, Licenses: root.Licenses,
+		Created: epoch, Tool: "akmon-" + version.Tag,
+	}
+
+	inside := map[*graph.Node]bool{}
+	for _, n := range t.nodes {
+		markInside(n, inside)
+	}
+
+	seen, listed := map[*graph.Node]bool{root: true}, map[string]bool{}
+
+	var visit func(n *graph.Node)
+
+	visit = func(n *graph.Node) {
+		for _, e := range n.Edges {
+			if e.Node == nil || seen[e.Node] {
+				continue
+			}
+
+			seen[e.Node] = true
+			visit(e.Node)
+
+			// One package may be there for several platforms.
+			c := component(e.Node)
+			key := c.Name + "@" + c.Version
+			if listed[key] {
+				continue
+			}
+
+			listed[key] = true
+
+			if inside[e.Node] {
+				image.Components = append(image.Components, c)
+			} else {
+				image.Tools = append(image.Tools, c)
+			}
+		}
+	}
+
+	for _, n := range t.nodes {
+		visit(n)
+	}
+
+	return image
+}
+
+// markInside finds the packages whose files reach the image. A dependency
+// that is put at / serves the build; one that is put elsewhere is on its way
+// into the output, as is all that a package without steps passes on.
+func markInside(n *graph.Node, inside map[*graph.Node]bool) {
+	if inside[n] {
+		return
+	}
+
+	inside[n] = true
+
+	for _, e := range n.Edges {
+		if e.Node != nil && (e.Target() != "/" || len(n.Steps) == 0) {
+			markInside(e.Node, inside)
+		}
+	}
+}
+
+func component(n *graph.Node) sbom.Component {
+	c := sbom.Component{Name: n.Name, Version: n.Version, Licenses: n.Licenses, Homepage: n.Homepage}
+	seen := map[string]bool{}
+
+	for _, step := range n.Steps {
+		for _, s := range step.Sources {
+			if s.URL != "" && !seen[s.URL] {
+				seen[s.URL] = true
+				c.Sources = append(c.Sources, sourceOf(s))
+			}
+		}
+	}
+
+	return c
+}
+
+func sourceOf(s pkgtree.Source) sbom.Source {
+	return sbom.Source{URL: s.URL, SHA256: s.SHA256, SHA512: s.SHA512}
+}
