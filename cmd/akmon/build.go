@@ -1,0 +1,114 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/akmon-os/akmon/forge"
+	"github.com/akmon-os/akmon/forge/engine"
+)
+
+func newBuild() *cobra.Command {
+	var (
+		flags   treeFlags
+		outputs []string
+		engines engine.Options
+		key     string
+		noCache bool
+		asJSON  bool
+	)
+
+	cmd := &cobra.Command{
+		Use:   "build [TARGET...]",
+		Short: "Build packages of the tree",
+		Long: `Build the named packages and all that they need; without a name, every package
+that nothing depends on. Steps run in BuildKit: inside this process (needs root
+and runc), or at --builder. What an earlier build did is not done again.
+
+Each -o writes every target: type=oci (a layout directory, the default with
+named targets), oci-tar, docker (for docker load), local (the plain files) go
+to dest=DIR under the target's name; type=registry pushes to ref=REF, where
+{target} stands for the name. Packages with an image: section get an SBOM, and
+a signature when there is a --key.`,
+		Example: `  akmon build
+  akmon build installer --set PROFILE=vm --key akmon.key -o type=oci,dest=_out
+  akmon build kernel -o type=local,dest=/tmp/kernel
+  akmon build installer -o type=registry,ref=registry.example.com/akmon/{target}:v0.1.0
+  akmon build --builder tcp://buildkit.example.com:1234 imager -o type=docker`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := flags.options(args)
+			if err != nil {
+				return err
+			}
+
+			if len(outputs) == 0 && len(args) > 0 {
+				outputs = []string{"type=oci"}
+			}
+
+			for _, text := range outputs {
+				output, err := forge.ParseOutput(text)
+				if err != nil {
+					return usageError{err}
+				}
+
+				o.Outputs = append(o.Outputs, output)
+			}
+
+			o.Engine, o.Key, o.NoCache = engines, key, noCache
+
+			result, err := forge.Build(cmd.Context(), o)
+			if err != nil {
+				return err
+			}
+
+			if asJSON {
+				encoder := json.NewEncoder(cmd.OutOrStdout())
+				encoder.SetIndent("", "  ")
+
+				return encoder.Encode(result)
+			}
+
+			if flags.progress != "quiet" {
+				result.WriteSummary(cmd.ErrOrStderr())
+			}
+
+			for _, t := range result.Targets {
+				for _, path := range t.Outputs {
+					fmt.Fprintf(cmd.OutOrStdout(), "%s\t%s\t%s\t%s\n", t.Name, strings.Join(t.Platforms, ","), t.Digest, path)
+				}
+			}
+
+			return nil
+		},
+		ValidArgsFunction: flags.completeTargets,
+	}
+	flags.addFetch(cmd)
+
+	f := cmd.Flags()
+	f.StringArrayVarP(&outputs, "output", "o", nil, "what to write: type=oci|oci-tar|docker|local|registry[,dest=DIR][,ref=REF]")
+	f.BoolVar(&asJSON, "json", false, "print the result, with the times of packages, as JSON")
+	f.StringVar(&key, "key", "", "private key to sign images with; its password is in AKMON_KEY_PASSWORD or asked for")
+	f.BoolVar(&noCache, "no-cache", false, "run every step again")
+	f.StringVar(&engines.Builder, "builder", os.Getenv("BUILDKIT_HOST"), "BuildKit to use instead of the embedded one: unix://, tcp://, docker-container://, kube-pod:// (BUILDKIT_HOST)")
+	f.StringVar(&engines.TLS.CA, "builder-ca", "", "CA certificate of a tcp:// builder")
+	f.StringVar(&engines.TLS.Cert, "builder-cert", "", "client certificate for a tcp:// builder")
+	f.StringVar(&engines.TLS.Key, "builder-key", "", "key of the client certificate")
+	f.IntVar(&engines.MaxParallel, "max-parallel", 0, "how many steps may run at a time (default no limit)")
+	f.StringVar(&engines.StateDir, "engine-dir", "", "state directory of the embedded engine (default $XDG_CACHE_HOME/akmon/engine)")
+
+	return cmd
+}
+
+// completeTargets offers the tree's packages to the shell.
+func (f *treeFlags) completeTargets(*cobra.Command, []string, string) ([]cobra.Completion, cobra.ShellCompDirective) {
+	names, err := forge.Targets(f.dir)
+	if err != nil {
+		return nil, cobra.ShellCompDirectiveError
+	}
+
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

@@ -1,0 +1,152 @@
+package main
+
+import (
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/akmon-os/akmon/forge"
+	"github.com/akmon-os/akmon/forge/tree"
+)
+
+func newGraph() *cobra.Command {
+	var (
+		flags  treeFlags
+		format string
+	)
+
+	cmd := &cobra.Command{
+		Use:   "graph [TARGET...]",
+		Short: "Show which package needs which",
+		Example: `  akmon graph installer
+  akmon graph -o dot | dot -Tsvg >graph.svg`,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := flags.options(args)
+			if err != nil {
+				return err
+			}
+
+			platform := tree.Host()
+			if len(o.Platforms) > 0 {
+				platform = o.Platforms[0]
+			}
+
+			g, err := o.Graph(platform)
+			if err != nil {
+				return err
+			}
+
+			switch format {
+			case "text":
+				return g.WriteText(cmd.OutOrStdout())
+			case "dot":
+				return g.WriteDOT(cmd.OutOrStdout())
+			case "json":
+				return g.WriteJSON(cmd.OutOrStdout())
+			default:
+				return usageError{fmt.Errorf("--output %q is not text, dot or json", format)}
+			}
+		},
+		ValidArgsFunction: flags.completeTargets,
+	}
+	flags.add(cmd)
+	outputFormat(cmd, &format, "text", "dot", "json")
+
+	return cmd
+}
+
+func newValidate() *cobra.Command {
+	var flags treeFlags
+
+	cmd := &cobra.Command{
+		Use:   "validate",
+		Short: "Check every document of the tree",
+		Long:  "Load the tree and resolve every package. All that is wrong is reported together, with its place.",
+		Args:  exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := flags.options(nil)
+			if err != nil {
+				return err
+			}
+
+			if len(o.Platforms) == 0 {
+				o.Platforms = append(o.Platforms, tree.Host())
+			}
+
+			for _, platform := range o.Platforms {
+				g, err := o.Graph(platform)
+				if err != nil {
+					return err
+				}
+
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d packages are valid\n", tree.FormatPlatform(platform), len(g.Packages()))
+			}
+
+			return nil
+		},
+	}
+	flags.add(cmd)
+
+	return cmd
+}
+
+func newFetch() *cobra.Command {
+	var flags treeFlags
+
+	cmd := &cobra.Command{
+		Use:   "fetch [TARGET...]",
+		Short: "Fetch all sources that targets need into the store",
+		Long: `Fetch the sources, Go modules and bootstrap packages of the targets and all that
+they need. A build with --offline then needs no network.`,
+		Example: "  akmon fetch installer && akmon build installer --offline",
+		RunE: func(cmd *cobra.Command, args []string) error {
+			o, err := flags.options(args)
+			if err != nil {
+				return err
+			}
+
+			return forge.Fetch(cmd.Context(), o)
+		},
+		ValidArgsFunction: flags.completeTargets,
+	}
+	flags.addFetch(cmd)
+
+	return cmd
+}
+
+func newLock() *cobra.Command {
+	var (
+		flags   treeFlags
+		refresh bool
+	)
+
+	cmd := &cobra.Command{
+		Use:   "lock",
+		Short: "Pin the packages that the bootstrap userland is made of",
+		Long: `Write the *.lock.yaml files that recipes depend on (debian: FILE) from the *.yaml
+beside them. What is pinned stays unless the wishes changed or --refresh asks.`,
+		Args: exactArgs(),
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			o, err := flags.options(nil)
+			if err != nil {
+				return err
+			}
+
+			changed, err := forge.Lock(cmd.Context(), o, refresh)
+			for _, file := range changed {
+				fmt.Fprintln(cmd.OutOrStdout(), file)
+			}
+
+			if err == nil && len(changed) == 0 {
+				fmt.Fprintln(os.Stderr, "Nothing to do: all locks are up to date.")
+			}
+
+			return err
+		},
+	}
+	flags.addFetch(cmd)
+	cmd.Flags().BoolVar(&refresh, "refresh", false, "choose the newest packages even if the wishes are unchanged")
+
+	return cmd
+}
