@@ -32,12 +32,12 @@
 //	  - make
 //	  - name: systemd-boot-efi
 //	    architectures: [amd64]    # only in the userland of these
-//	  - name: libclang-rt-19-dev:arm64   # of this architecture in every userland,
+//	  - name: libclang-rt-19-dev:arm64   # the package of another architecture
 //	    architectures: [amd64]
-//	    depends: false                   # without what it depends on (needed after a colon)
+//	    depends: false                   # without its dependencies (a must after a colon)
 //
-//	# Packages that are left out even though something depends on them. All
-//	# names must occur in the closure of at least one architecture.
+//	# Packages that are left out even though something depends on them, with
+//	# what only they would need.
 //	without: [libobjc-14-dev]
 //
 //	# Paths that are dropped. In a pattern, * is any text within one path

@@ -187,9 +187,24 @@ func (r *resolver) choose(ctx context.Context) error {
 
 	for i := range r.spec.Without {
 		n := &r.spec.Without[i]
-		if unused[n.Value] == len(archs) {
-			return r.spec.errorAt(n, "nothing depends on %s: it need not be left out", n.Value)
+
+		if unused[n.Value] < len(archs) {
+			continue
 		}
+
+		index, err := r.index(ctx, archs[0])
+		if err != nil {
+			return err
+		}
+
+		if index.Find(n.Value) == nil {
+			e := document.At(r.spec.file, r.spec.data, n, "no package %s to leave out", n.Value)
+			e.Hint = document.Suggest(n.Value, index.Names())
+
+			return document.Errors{e}
+		}
+
+		r.opts.Log("%s:%d: note: nothing depends on %s, it need not be left out", r.spec.file, n.Line, n.Value)
 	}
 
 	return nil

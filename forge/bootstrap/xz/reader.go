@@ -57,11 +57,10 @@ func (r *Reader) Read(p []byte) (int, error) {
 		}
 
 		if err := r.step(); err != nil {
-			if !errors.Is(err, io.EOF) || err != io.EOF { //nolint:errorlint // io.EOF itself is the good end
-				err = fmt.Errorf("unpack xz: %w", err)
+			r.err = fmt.Errorf("unpack xz: %w", err)
+			if err == io.EOF { //nolint:errorlint // bare, it is the good end
+				r.err = io.EOF
 			}
-
-			r.err = err
 		}
 	}
 
@@ -246,8 +245,8 @@ func (r *Reader) blockEnd() error {
 	}
 
 	for range -packed & 3 {
-		if b, err := r.in.byte(); err != nil || b != 0 {
-			return errors.New("a block's padding is damaged")
+		if err := r.in.zero(); err != nil {
+			return fmt.Errorf("read block padding: %w", err)
 		}
 	}
 
@@ -276,79 +275,12 @@ func (r *Reader) blockEnd() error {
 	return nil
 }
 
-// index: number of blocks and their sizes, padding, CRC32; then the footer:
-// CRC32, size of the index, flags, magic.
-func (r *Reader) index() error {
-	sum := crc32.NewIEEE()
-	sum.Write([]byte{0})
-
-	size := int64(1)
-	number := func() int64 {
-		var v uint64
-
-		for shift := 0; shift < 63; shift += 7 {
-			b, err := r.in.byte()
-			if err != nil {
-				return -1
-			}
-
-			sum.Write([]byte{b})
-			size++
-
-			v |= uint64(b&0x7f) << shift
-			if b < 0x80 {
-				return int64(v)
-			}
-		}
-
-		return -1
-	}
-
-	if number() != int64(len(r.blocks)) {
-		return errors.New("the index does not agree with the blocks")
-	}
-
-	for _, block := range r.blocks {
-		if number() != block.unpadded || number() != block.unpacked {
-			return errors.New("the index does not agree with the blocks")
-		}
-	}
-
-	for ; size%4 != 0; size++ {
-		if b, err := r.in.byte(); err != nil || b != 0 {
-			return errors.New("the index's padding is damaged")
-		}
-
-		sum.Write([]byte{0})
-	}
-
-	var tail [16]byte
-	if err := r.in.full(tail[:]); err != nil {
-		return fmt.Errorf("read footer: %w", err)
-	}
-
-	if binary.LittleEndian.Uint32(tail[:]) != sum.Sum32() {
-		return errors.New("the index is damaged")
-	}
-
-	footer := tail[4:]
-	if crc32.ChecksumIEEE(footer[4:10]) != binary.LittleEndian.Uint32(footer) ||
-		(int64(binary.LittleEndian.Uint32(footer[4:]))+1)*4 != size+4 ||
-		[2]byte(footer[8:10]) != r.flags || !bytes.Equal(footer[10:], footerMagic) {
-		return errors.New("the footer is damaged")
-	}
-
-	r.begun, r.check, r.flags = true, nil, [2]byte{}
-
-	return nil
-}
-
 // uvarint reads a number of the format: seven bits a byte, the lowest first.
-// It returns -1 for one that is not complete.
+// After one that is not complete, nothing is left, which no header allows.
 func uvarint(b []byte) (int64, []byte) {
 	v, n := binary.Uvarint(b)
 	if n <= 0 || v > 1<<62 {
-		return -2, nil
+		return -1, nil
 	}
 
 	return int64(v), b[n:]

@@ -57,6 +57,16 @@ func (s *source) byte() (byte, error) {
 	return b, nil
 }
 
+// zero takes a byte that must be zero.
+func (s *source) zero() error {
+	b, err := s.byte()
+	if err == nil && b != 0 {
+		return errors.New("a byte that must be zero is not")
+	}
+
+	return err
+}
+
 // full fills p.
 func (s *source) full(p []byte) error {
 	for len(p) > 0 {

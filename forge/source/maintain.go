@@ -1,0 +1,225 @@
+package source
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// List returns what is known of every file in the store, sorted by SHA-256.
+// Files that are not as they were recorded are hashed again, see Lookup.
+func (s *Store) List(ctx context.Context) ([]Meta, error) {
+	sums, err := s.sums()
+	if err != nil {
+		return nil, err
+	}
+
+	metas := make([]Meta, 0, len(sums))
+
+	for _, sum := range sums {
+		meta, err := s.Lookup(ctx, sum)
+
+		switch {
+		case err == nil:
+			metas = append(metas, meta)
+		case !errors.Is(err, fs.ErrNotExist):
+			return nil, err
+		}
+	}
+
+	return metas, nil
+}
+
+func (s *Store) sums() ([]string, error) {
+	entries, err := os.ReadDir(s.Dir())
+	if err != nil {
+		return nil, fmt.Errorf("list source store: %w", err)
+	}
+
+	var sums []string
+
+	for _, e := range entries {
+		if validHex(e.Name(), 64) {
+			sums = append(sums, e.Name())
+		}
+	}
+
+	return sums, nil
+}
+
+// Verify hashes every file, whatever is recorded of it, and removes those that
+// are wrong. It returns the SHA-256 names of what it removed.
+func (s *Store) Verify(ctx context.Context) (removed []string, err error) {
+	sums, err := s.sums()
+	if err != nil {
+		return nil, err
+	}
+
+	bad := make([]bool, len(sums))
+
+	err = s.Each(ctx, len(sums), func(ctx context.Context, i int) error {
+		known, _ := s.Lookup(ctx, sums[i]) //nolint:errcheck // rehash finds out what is wrong
+
+		_, err := s.rehash(ctx, sums[i], Meta{Package: known.Package, URL: known.URL})
+		if errors.Is(err, fs.ErrNotExist) {
+			bad[i] = true
+
+			return nil
+		}
+
+		return err
+	})
+
+	for i, sum := range sums {
+		if bad[i] {
+			removed = append(removed, sum)
+		}
+	}
+
+	return removed, err
+}
+
+// GCResult is what a garbage collection removed.
+type GCResult struct {
+	Files int
+	Bytes int64
+}
+
+// GC removes the files that keep does not name by their SHA-256, all
+// interrupted downloads that nobody is at, and the Go module trees that
+// keepTrees does not name by their digest. With limit above zero, files that
+// are not kept stay as long as the whole store is not larger than limit bytes;
+// the largest are removed first.
+func (s *Store) GC(ctx context.Context, keep, keepTrees map[string]bool, limit int64) (GCResult, error) {
+	var result GCResult
+
+	if err := s.dropPartials(&result); err != nil {
+		return result, err
+	}
+
+	metas, err := s.List(ctx)
+	if err != nil {
+		return result, err
+	}
+
+	var total int64
+	for _, m := range metas {
+		total += m.Size
+	}
+
+	if limit > 0 && total <= limit {
+		return result, nil
+	}
+
+	trees, err := os.ReadDir(filepath.Join(s.root, "go"))
+	if err != nil {
+		return result, fmt.Errorf("collect garbage: %w", err)
+	}
+
+	for _, tree := range trees {
+		if keepTrees[tree.Name()] || strings.HasPrefix(tree.Name(), ".") && fresh(tree) {
+			continue
+		}
+
+		if err := os.RemoveAll(filepath.Join(s.root, "go", tree.Name())); err != nil {
+			return result, fmt.Errorf("collect garbage: %w", err)
+		}
+	}
+
+	slices.SortStableFunc(metas, func(a, b Meta) int { return int(max(min(b.Size-a.Size, 1), -1)) })
+
+	for _, m := range metas {
+		if keep[m.SHA256] {
+			continue
+		}
+
+		if limit > 0 && total <= limit {
+			break
+		}
+
+		if err := errors.Join(ignoreAbsent(os.Remove(s.Path(m.SHA256))), ignoreAbsent(os.Remove(s.metaPath(m.SHA256)))); err != nil {
+			return result, fmt.Errorf("collect garbage: %w", err)
+		}
+
+		total -= m.Size
+		result.Files++
+		result.Bytes += m.Size
+	}
+
+	return result, s.dropIndex()
+}
+
+// fresh tells whether something may still be written by another process.
+func fresh(e fs.DirEntry) bool {
+	info, err := e.Info()
+
+	return err == nil && time.Since(info.ModTime()) < time.Hour
+}
+
+// dropPartials removes interrupted downloads that nobody holds.
+func (s *Store) dropPartials(result *GCResult) error {
+	entries, err := os.ReadDir(filepath.Join(s.root, "partial"))
+	if err != nil {
+		return fmt.Errorf("collect garbage: %w", err)
+	}
+
+	for _, e := range entries {
+		path := filepath.Join(s.root, "partial", e.Name())
+
+		f, err := os.Open(path)
+		if err != nil {
+			continue
+		}
+
+		// What Add writes is not locked, but is young.
+		busy := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || (strings.HasPrefix(e.Name(), "add-") && fresh(e))
+
+		if info, err := f.Stat(); err == nil && !busy {
+			if err := os.Remove(path); err == nil {
+				result.Files++
+				result.Bytes += info.Size()
+			}
+		}
+
+		f.Close()
+	}
+
+	return nil
+}
+
+// dropIndex removes h1 entries whose file is gone.
+func (s *Store) dropIndex() error {
+	dir := filepath.Join(s.root, "h1")
+
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return fmt.Errorf("collect garbage: %w", err)
+	}
+
+	for _, e := range entries {
+		path := filepath.Join(dir, e.Name())
+
+		data, err := os.ReadFile(path)
+		if err != nil {
+			continue
+		}
+
+		if _, err := os.Lstat(s.Path(strings.TrimSpace(string(data)))); !errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+
+		if err := ignoreAbsent(os.Remove(path)); err != nil {
+			return fmt.Errorf("collect garbage: %w", err)
+		}
+	}
+
+	return nil
+}
