@@ -40,7 +40,7 @@ a signature when there is a --key.`,
   akmon build installer -o type=registry,ref=registry.example.com/akmon/{target}:v0.1.0
   akmon build --builder tcp://buildkit.example.com:1234 imager -o type=docker`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := flags.options(args)
+			o, err := flags.options(cmd, args)
 			if err != nil {
 				return err
 			}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -41,10 +40,10 @@ func (f *treeFlags) addFetch(cmd *cobra.Command) {
 		[]cobra.Completion{"auto", "tty", "plain", "json", "quiet"}, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func (f *treeFlags) options(targets []string) (forge.Options, error) {
+func (f *treeFlags) options(cmd *cobra.Command, targets []string) (forge.Options, error) {
 	o := forge.Options{
 		Dir: f.dir, Targets: targets, Args: map[string]string{},
-		Store: f.store, Offline: f.offline, Log: os.Stderr, Progress: progress.Auto,
+		Store: f.store, Offline: f.offline, Log: cmd.ErrOrStderr(), Progress: progress.Auto,
 	}
 
 	for _, arg := range f.set {

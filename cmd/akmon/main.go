@@ -10,20 +10,28 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"syscall"
 
+	"github.com/containerd/log"
 	"github.com/spf13/cobra"
 
 	"github.com/akmon-os/akmon/internal/version"
+	"github.com/akmon-os/akmon/schemas/document"
 )
 
 func main() {
-	os.Exit(run())
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 
-func run() int {
+// run is the program without the process around it.
+func run(args []string, stdout, stderr io.Writer) int {
+	// Libraries log what is no concern of the person who builds (a file system
+	// without fs-verity, say); the engine keeps its own log file.
+	_ = log.SetLevel("error")
+
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 
@@ -33,12 +41,23 @@ func run() int {
 		stop()
 	}()
 
-	err := newRoot().ExecuteContext(ctx)
+	root := newRoot()
+	root.SetArgs(args)
+	root.SetOut(stdout)
+	root.SetErr(stderr)
+
+	err := root.ExecuteContext(ctx)
 	if err == nil {
 		return 0
 	}
 
-	fmt.Fprintln(os.Stderr, "akmon:", err)
+	// A finding begins with its place, as editors expect it.
+	var found document.Errors
+	if errors.As(err, &found) {
+		fmt.Fprintln(stderr, err)
+	} else {
+		fmt.Fprintln(stderr, "akmon:", err)
+	}
 
 	var usage usageError
 	if errors.As(err, &usage) {
@@ -62,12 +81,19 @@ and renders an installer image as ISO, UKI and other media.`,
 		Example: `  akmon build installer --set PROFILE=vm --key akmon.key
   akmon verify oci:_out/installer --key akmon.pub
   akmon image iso --installer oci:_out/installer --arch amd64`,
-		Version:       version.Tag,
-		SilenceErrors: true,
-		SilenceUsage:  true,
+		Version:                    version.Tag,
+		SilenceErrors:              true,
+		SilenceUsage:               true,
+		SuggestionsMinimumDistance: 2,
+		Args:                       cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			if len(args) > 0 {
-				return usageError{fmt.Errorf("unknown command %q; see akmon --help", args[0])}
+				hint := "see akmon --help"
+				if near := cmd.SuggestionsFor(args[0]); len(near) > 0 {
+					hint = fmt.Sprintf("did you mean %q?", near[0])
+				}
+
+				return usageError{fmt.Errorf("unknown command %q; %s", args[0], hint)}
 			}
 
 			return cmd.Help()

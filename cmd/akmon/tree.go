@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
 
@@ -22,7 +21,7 @@ func newGraph() *cobra.Command {
 		Example: `  akmon graph installer
   akmon graph -o dot | dot -Tsvg >graph.svg`,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := flags.options(args)
+			o, err := flags.options(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -65,7 +64,7 @@ func newValidate() *cobra.Command {
 		Long:  "Load the tree and resolve every package. All that is wrong is reported together, with its place.",
 		Args:  exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := flags.options(nil)
+			o, err := flags.options(cmd, nil)
 			if err != nil {
 				return err
 			}
@@ -101,7 +100,7 @@ func newFetch() *cobra.Command {
 they need. A build with --offline then needs no network.`,
 		Example: "  akmon fetch installer && akmon build installer --offline",
 		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := flags.options(args)
+			o, err := flags.options(cmd, args)
 			if err != nil {
 				return err
 			}
@@ -128,7 +127,7 @@ func newLock() *cobra.Command {
 beside them. What is pinned stays unless the wishes changed or --refresh asks.`,
 		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := flags.options(nil)
+			o, err := flags.options(cmd, nil)
 			if err != nil {
 				return err
 			}
@@ -139,7 +138,7 @@ beside them. What is pinned stays unless the wishes changed or --refresh asks.`,
 			}
 
 			if err == nil && len(changed) == 0 {
-				fmt.Fprintln(os.Stderr, "Nothing to do: all locks are up to date.")
+				fmt.Fprintln(cmd.ErrOrStderr(), "Nothing to do: all locks are up to date.")
 			}
 
 			return err

@@ -46,10 +46,10 @@ func newPush() *cobra.Command {
 	var opts publish.Options
 
 	cmd := &cobra.Command{
-		Use:   "push LAYOUT REF",
-		Short: "Push an OCI layout with its signatures and SBOM to a registry",
+		Use:     "push LAYOUT REF",
+		Short:   "Push an OCI layout with its signatures and SBOM to a registry",
 		Example: "  akmon push oci:_out/installer registry.example.com/akmon/installer:v0.1.0",
-		Args:  exactArgs("LAYOUT", "REF"),
+		Args:    exactArgs("LAYOUT", "REF"),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			pushed, err := forge.Push(cmd.Context(), args[0], args[1], opts)
 			if err != nil {
