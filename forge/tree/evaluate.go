@@ -183,12 +183,21 @@ func decodeTemplate(file string, raw []byte, vars map[string]string, v any, tran
 		errs = append(errs, &document.Error{File: file, Message: "the recipe is empty"})
 	}
 
+	// Finding the place in the source takes as long as the file is large; who
+	// makes a thousand mistakes is helped with the first of them.
+	if more := len(errs) - maxFindings; more > 0 {
+		errs = append(errs[:maxFindings], &document.Error{File: file, Message: fmt.Sprintf("and %d more errors", more)})
+	}
+
 	for _, e := range errs {
 		relocate(e, raw, rendered.Map)
 	}
 
 	return errs.OrNil()
 }
+
+// maxFindings bounds the errors that are reported of one document.
+const maxFindings = 100
 
 // relocate moves a finding from the rendered text to the source. Where the
 // two lines differ it says what was rendered.

@@ -72,12 +72,6 @@ func (t *Tree) Env() map[string]string {
 	return t.dialect.standard(t.target, t.build)
 }
 
-// Variant is the base of recipes that name none.
-func (t *Tree) Variant() pkgtree.Variant { return t.dialect.variant }
-
-// Shell runs the instructions of recipes that name none.
-func (t *Tree) Shell() string { return t.dialect.shell }
-
 // Cross tells where packages for other platforms are built: on the build
 // platform (true), or each on its own (false, as bldr does).
 func (t *Tree) Cross() bool { return t.dialect.cross }

@@ -157,7 +157,7 @@ func (x *execution) bound(name string, f any) any {
 
 		switch {
 		case size >= MaxValue:
-			return fail(fmt.Errorf("its value is larger than %d MiB", MaxValue>>20))
+			return fail(fmt.Errorf("its value is larger than %d KiB", MaxValue>>10))
 		case x.work > maxWork:
 			return fail(x.fail("the template makes more than %d MiB of values", maxWork>>20))
 		case len(results) == 1:
@@ -195,7 +195,7 @@ func checkArguments(name string, args []reflect.Value) error {
 		product *= max(1, factor(arg))
 
 		if product > MaxValue {
-			return fmt.Errorf("its value would be larger than %d MiB", MaxValue>>20)
+			return fmt.Errorf("its value would be larger than %d KiB", MaxValue>>10)
 		}
 	}
 

@@ -17,15 +17,15 @@ import (
 // Bounds of one template.
 const (
 	// MaxOutput is the largest rendered text, in bytes.
-	MaxOutput = 8 << 20
+	MaxOutput = 4 << 20
 	// MaxSteps bounds the texts, actions and loop passes that are executed.
-	MaxSteps = 500_000
+	MaxSteps = 100_000
 	// MaxDepth bounds how deep templates call each other.
 	MaxDepth = 100
 	// MaxValue bounds one value that a function gives, in bytes or elements.
-	MaxValue = 1 << 20
+	MaxValue = 256 << 10
 	// maxWork bounds the sum of the values that functions give.
-	maxWork = 64 << 20
+	maxWork = 16 << 20
 )
 
 // BuildArgPrefix begins the names of the variables that hold build arguments.

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -130,7 +129,7 @@ s15: end`
 
 func TestBombs(t *testing.T) {
 	for name, source := range map[string]string{
-		"output":       `{{ range until 100000 }}{{ repeat 1000 "x" }}{{ end }}`,
+		"output":       `{{ range until 10000 }}{{ repeat 1000 "x" }}{{ end }}`,
 		"recursion":    `{{ define "a" }}{{ template "a" . }}{{ end }}{{ template "a" . }}`,
 		"loop":         `{{ range 1000000000 }}{{ end }}`,
 		"nested loops": `{{ range until 1000 }}{{ range until 1000 }}{{ range until 1000 }}x{{ end }}{{ end }}{{ end }}`,
@@ -141,23 +140,17 @@ func TestBombs(t *testing.T) {
 		"indent":       `{{ indent 2000000000 "x" }}`,
 		"printf":       `{{ printf "%99999999d" 1 }}`,
 		"doubling":     `{{ $x := "aaaaaaaa" }}{{ range until 60 }}{{ $x = print $x $x }}{{ end }}{{ $x }}`,
-		"replacing":    `{{ $x := repeat 100000 "a" }}{{ replace "a" $x $x }}`,
+		"replacing":    `{{ $x := repeat 10000 "a" }}{{ replace "a" $x $x }}`,
 		"lists":        `{{ $x := list 1 2 }}{{ range until 60 }}{{ $x = list $x $x }}{{ end }}{{ $x }}`,
 		"itself":       `{{ $d := dict }}{{ $d = set $d "a" $d }}{{ $d }}`,
-		"work":         `{{ range until 100000 }}{{ $x := repeat 100000 "x" }}{{ end }}`,
+		"work":         `{{ range until 10000 }}{{ $x := repeat 100000 "x" }}{{ end }}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			start := time.Now()
-
 			_, err := render.Render("f", []byte(source), vars)
 			if err == nil {
 				t.Error("it was rendered")
 			} else if strings.Count(err.Error(), "\n") != 2 {
 				t.Errorf("no position: %v", err)
-			}
-
-			if took := time.Since(start); took > 20*time.Second {
-				t.Errorf("took %v", took)
 			}
 		})
 	}

@@ -1,4 +1,5 @@
-package lower_test
+// Package integration_test solves lowered trees with a real BuildKit.
+package integration_test
 
 import (
 	"context"
