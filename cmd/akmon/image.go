@@ -2,8 +2,10 @@ package main
 
 import (
 	"github.com/spf13/cobra"
+
+	"github.com/akmon-os/akmon/imager/command"
 )
 
 func newImage() *cobra.Command {
-	return &cobra.Command{Use: "image"}
+	return command.New(command.Config{Use: "image", OutputDir: "_out", Stem: "akmon"})
 }

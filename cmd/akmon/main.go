@@ -18,6 +18,7 @@ import (
 	"github.com/containerd/log"
 	"github.com/spf13/cobra"
 
+	"github.com/akmon-os/akmon/imager/command"
 	"github.com/akmon-os/akmon/internal/version"
 	"github.com/akmon-os/akmon/schemas/document"
 )
@@ -60,7 +61,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 	}
 
 	var usage usageError
-	if errors.As(err, &usage) {
+	if errors.As(err, &usage) || errors.Is(err, command.ErrUsage) {
 		return 2
 	}
 

@@ -53,7 +53,15 @@ type decoder struct {
 	errs Errors
 }
 
+// MaxFindings bounds how many findings one document may have: the rest would
+// tell a person nothing, and a hostile document must not cost much.
+const MaxFindings = 100
+
 func (d *decoder) fail(n *yaml.Node, hint, format string, args ...any) {
+	if len(d.errs) >= MaxFindings {
+		return
+	}
+
 	e := At(d.file, d.data, n, format, args...)
 	e.Hint = hint
 	d.errs = append(d.errs, e)
@@ -155,12 +163,11 @@ func (d *decoder) custom(n *yaml.Node, p reflect.Value) bool {
 		return true
 	}
 
-	for _, e := range list {
+	for _, e := range list[:min(len(list), max(0, MaxFindings-len(d.errs)))] {
 		e.File = d.file
 		e.Text = lineOf(d.data, e.Line)
+		d.errs = append(d.errs, e)
 	}
-
-	d.errs = append(d.errs, list...)
 
 	return true
 }

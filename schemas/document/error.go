@@ -1,6 +1,7 @@
 package document
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -155,18 +156,21 @@ func At(file string, data []byte, n *yaml.Node, format string, args ...any) *Err
 const maxLine = 200
 
 func lineOf(data []byte, line int) string {
-	for i, text := range strings.Split(string(data), "\n") {
-		if i+1 != line {
-			continue
+	for range line - 1 {
+		_, rest, found := bytes.Cut(data, []byte("\n"))
+		if !found {
+			return ""
 		}
 
-		text = strings.TrimRight(text, "\r")
-		if runes := []rune(text); len(runes) > maxLine {
-			return string(runes[:maxLine]) + "…"
-		}
-
-		return text
+		data = rest
 	}
 
-	return ""
+	text, _, _ := bytes.Cut(data, []byte("\n"))
+	text = bytes.TrimRight(text, "\r")
+
+	if runes := []rune(string(text)); len(runes) > maxLine {
+		return string(runes[:maxLine]) + "…"
+	}
+
+	return string(text)
 }
