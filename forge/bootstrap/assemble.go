@@ -80,15 +80,11 @@ func Assemble(ctx context.Context, store *source.Store, lock *Lock, arch string,
 		return Image{}, err
 	}
 
-	if err := os.MkdirAll(opts.Cache, 0o755); err != nil {
-		return Image{}, fmt.Errorf("assemble bootstrap: %w", err)
-	}
-
-	tmp, err := os.MkdirTemp(opts.Cache, ".assemble-*")
+	tmp, done, err := workDir(opts.Cache)
 	if err != nil {
 		return Image{}, fmt.Errorf("assemble bootstrap: %w", err)
 	}
-	defer os.RemoveAll(tmp)
+	defer done()
 
 	opts.Log("assembling the %s bootstrap", arch)
 

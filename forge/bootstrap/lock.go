@@ -67,6 +67,10 @@ func (l *Locked) UnmarshalYAML(n *yaml.Node) error {
 	*l = Locked(plain)
 	l.line = n.Line
 
+	return l.validate()
+}
+
+func (l *Locked) validate() error {
 	switch {
 	case !packageName.MatchString(l.Name):
 		return fmt.Errorf("%q is not the name of a package", l.Name)
@@ -110,6 +114,19 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 
 	if _, err := l.time(); err != nil {
 		return nil, document.Errors{document.At(file, data, nil, "%v", err)}
+	}
+
+	if err := l.Layout.validate(); err != nil {
+		return nil, document.Errors{document.At(file, data, nil, "%v", err)}
+	}
+
+	// An empty item of a list does not come by UnmarshalYAML.
+	for _, arch := range l.Architectures() {
+		for _, p := range l.Userlands[arch] {
+			if err := p.validate(); err != nil {
+				return nil, document.Errors{document.At(file, data, nil, "userland %s: %v", arch, err)}
+			}
+		}
 	}
 
 	return l, nil

@@ -44,6 +44,27 @@ type Layout struct {
 	Files   map[Path]File   `yaml:"files,omitempty"`
 }
 
+// validate finds what the types of the fields let through: empty values.
+func (l *Layout) validate() error {
+	for _, p := range l.Exclude {
+		if p.String() == "" {
+			return errors.New("exclude has an empty pattern")
+		}
+	}
+
+	for _, path := range sortedPaths(l.Links) {
+		if path == "" || l.Links[path] == "" {
+			return fmt.Errorf("links: %q leads to %q", path, l.Links[path])
+		}
+	}
+
+	if _, ok := l.Files[""]; ok {
+		return errors.New("files has an empty path")
+	}
+
+	return nil
+}
+
 // Wanted is a package that the userland shall have.
 type Wanted struct {
 	Name          string   // without an architecture
@@ -195,6 +216,10 @@ func ParseSpec(file string, data []byte) (*Spec, error) {
 		fail(&s.Snapshot, "snapshot is %q, want auto or a time like 20260913T000000Z", v)
 	}
 
+	if err := s.Layout.validate(); err != nil {
+		fail(nil, "%v", err)
+	}
+
 	checkList(s.Suites, suiteName, "a suite", fail)
 	checkList(s.Architectures, archName, "an architecture", fail)
 	checkList(s.Without, packageName, "the name of a package", fail)
@@ -204,6 +229,10 @@ func ParseSpec(file string, data []byte) (*Spec, error) {
 
 	for i := range s.Packages {
 		w := &s.Packages[i]
+
+		if w.Name == "" {
+			fail(nil, "packages has an empty item, number %d", i+1)
+		}
 
 		for _, arch := range w.Architectures {
 			if !slices.Contains(archs, arch) {

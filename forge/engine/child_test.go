@@ -18,6 +18,9 @@ const (
 	childEnv   = "AKMON_ENGINE_TEST_CHILD"
 	childTools = "AKMON_ENGINE_TEST_TOOLS"
 	childOut   = "AKMON_ENGINE_TEST_OUT"
+	// childQuick makes it a build of a few quick steps instead of one that
+	// takes very long.
+	childQuick = "AKMON_ENGINE_TEST_QUICK"
 )
 
 // child builds a step that takes very long.
@@ -42,7 +45,12 @@ func childBuild() error {
 		return err
 	}
 
-	def, err := step("slow", "sleep", "10m").Marshal(ctx, llb.LinuxAmd64)
+	state := step("slow", "sleep", "10m")
+	if os.Getenv(childQuick) != "" {
+		state = quick()
+	}
+
+	def, err := state.Marshal(ctx, llb.LinuxAmd64)
 	if err != nil {
 		return err
 	}
@@ -54,4 +62,13 @@ func childBuild() error {
 	})
 
 	return err
+}
+
+// quick is a build of steps that follow each other, stand side by side, and are
+// put together.
+func quick() llb.State {
+	first := step("first", "fill", "/out/first", "1")
+	second := base().Network(llb.NetModeNone).Run(run("write", "/out/second", "2")).AddMount("/out", first)
+
+	return both(second, step("side", "fill", "/out/side", "2"), step("other", "write", "/out/other", "3"))
 }

@@ -12,6 +12,9 @@
 //	engine.log       warnings of the current or last run
 //	cache.db         which step gave which result
 //	runc-overlayfs/  snapshots, blobs, metadata, and bundles of running steps
+//	exports/         which image a result was last written as
+//	reserve          room for the indexes to shrink in when the disk is full
+//	gc.stamp         when garbage was last collected
 //	staging/         journal of exports in progress
 //	tmp/             TMPDIR of the process while the engine is open
 //

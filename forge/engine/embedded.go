@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"os"
 	"path/filepath"
 	"time"
 
@@ -25,8 +24,7 @@ import (
 	"github.com/moby/buildkit/util/entitlements"
 	_ "github.com/moby/buildkit/util/grpcutil/encoding/proto" // the codec of BuildKit's messages
 	"github.com/moby/buildkit/util/resolver"
-	"github.com/moby/buildkit/worker"
-	"github.com/moby/buildkit/worker/base"
+	bkworker "github.com/moby/buildkit/worker"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/test/bufconn"
 
@@ -47,12 +45,12 @@ type embedded struct {
 	host       host
 	lock       *stateLock
 	log        *logFile
-	worker     *base.Worker
+	worker     *worker
+	cache      *bboltcachestorage.Store
 	executor   *trackingExecutor
 	controller *control.Controller
 	server     *grpc.Server
 	sessions   *session.Manager
-	oldTemp    *string
 	cancel     context.CancelFunc
 	ctx        context.Context
 }
@@ -94,7 +92,7 @@ func startEmbedded(ctx context.Context, o Options) (_ *embedded, _ *client.Clien
 		return nil, nil, err
 	}
 
-	if err := e.useTemp(); err != nil {
+	if err := useTemp(e.temp()); err != nil {
 		return nil, nil, err
 	}
 
@@ -125,22 +123,12 @@ func (e *embedded) clean(ctx context.Context, logf func(string, ...any)) error {
 	return nil
 }
 
-// useTemp sends temporary files, and the mounts that BuildKit makes in the
-// temporary directory, to where the janitor finds them.
-func (e *embedded) useTemp() error {
-	dir := filepath.Join(e.dir, "tmp")
-	if err := os.MkdirAll(dir, 0o700); err != nil {
-		return fmt.Errorf("creating the engine's temporary directory: %w", err)
-	}
-
-	old := os.Getenv("TMPDIR")
-	e.oldTemp = &old
-
-	return os.Setenv("TMPDIR", dir)
-}
+// temp is where temporary files go.
+func (e *embedded) temp() string { return filepath.Join(e.dir, "tmp") }
 
 func (e *embedded) start(ctx context.Context, o Options) (err error) {
 	unclipLogs()
+	holdReserve(e.dir)
 
 	e.ctx, e.cancel = context.WithCancel(context.WithoutCancel(ctx))
 	hosts := resolver.NewRegistryConfig(nil)
@@ -153,38 +141,37 @@ func (e *embedded) start(ctx context.Context, o Options) (err error) {
 		return err
 	}
 
-	workers := &worker.Controller{}
+	workers := &bkworker.Controller{}
 	if err := workers.Add(e.worker); err != nil {
 		return fmt.Errorf("adding the worker: %w", err)
 	}
 
-	cache, err := bboltcachestorage.NewStore(filepath.Join(e.dir, "cache.db"))
-	if err != nil {
+	if e.cache, err = bboltcachestorage.NewStore(filepath.Join(e.dir, "cache.db")); err != nil {
 		return errors.Join(fmt.Errorf("opening the cache index: %w", err), e.worker.Close())
 	}
 
 	history, err := boltutil.SafeOpen(filepath.Join(e.dir, "history.db"), 0o600, boltOptions())
 	if err != nil {
-		return errors.Join(fmt.Errorf("opening the build history: %w", err), cache.Close(), e.worker.Close())
+		return errors.Join(fmt.Errorf("opening the build history: %w", err), e.cache.Close(), e.worker.Close())
 	}
 
 	e.controller, err = control.NewController(control.Opt{
 		SessionManager:            e.sessions,
 		WorkerController:          workers,
 		Frontends:                 map[string]frontend.Frontend{},
-		CacheManager:              solver.NewCacheManager(e.ctx, "local", cache, worker.NewCacheResultStorage(workers)),
+		CacheManager:              solver.NewCacheManager(e.ctx, "local", e.cache, bkworker.NewCacheResultStorage(workers)),
 		ResolveCacheExporterFuncs: cacheExporters(e.sessions, hosts),
 		ResolveCacheImporterFuncs: cacheImporters(e.sessions, e.worker, hosts),
 		Entitlements:              []string{string(entitlements.EntitlementNetworkHost)},
 		HistoryDB:                 history,
-		CacheStore:                cache,
+		CacheStore:                e.cache,
 		LeaseManager:              e.worker.LeaseManager(),
 		ContentStore:              e.worker.ContentStore(),
 		GarbageCollect:            e.worker.GarbageCollect,
 		GracefulStop:              e.ctx.Done(),
 	})
 	if err != nil {
-		return errors.Join(fmt.Errorf("starting the solver: %w", err), history.Close(), cache.Close(), e.worker.Close())
+		return errors.Join(fmt.Errorf("starting the solver: %w", err), history.Close(), e.cache.Close(), e.worker.Close())
 	}
 
 	return nil
@@ -198,7 +185,7 @@ func cacheExporters(sm *session.Manager, hosts docker.RegistryHosts) map[string]
 	}
 }
 
-func cacheImporters(sm *session.Manager, w worker.Worker, hosts docker.RegistryHosts) map[string]remotecache.ResolveCacheImporterFunc {
+func cacheImporters(sm *session.Manager, w bkworker.Worker, hosts docker.RegistryHosts) map[string]remotecache.ResolveCacheImporterFunc {
 	return map[string]remotecache.ResolveCacheImporterFunc{
 		"local":    localcache.ResolveCacheImporterFunc(sm),
 		"registry": registrycache.ResolveCacheImporterFunc(sm, w.ContentStore(), hosts),
@@ -254,11 +241,9 @@ func (e *embedded) dialSession(ctx context.Context, _ string, meta map[string][]
 	return pipe.DialContext(ctx)
 }
 
-// stop ends everything that was started, in reverse, and releases the lock. It
-// works on a half-started engine too.
-func (e *embedded) stop() error {
-	var errs []error
-
+// interrupt cancels what runs and refuses what would come. It may be called
+// more than once.
+func (e *embedded) interrupt() {
 	if e.server != nil {
 		e.server.Stop()
 	}
@@ -266,12 +251,22 @@ func (e *embedded) stop() error {
 	if e.cancel != nil {
 		e.cancel()
 	}
+}
+
+// stop ends everything that was started, in reverse, and releases the lock. It
+// works on a half-started engine too.
+func (e *embedded) stop() error {
+	var errs []error
+
+	e.interrupt()
 
 	if !e.waitIdle(stopPatience) {
 		errs = append(errs, errors.New("steps are still running although they were cancelled"))
 	}
 
 	if e.controller != nil {
+		errs = append(errs, e.forget())
+
 		if err := e.controller.Close(); err != nil {
 			errs = append(errs, fmt.Errorf("closing the engine: %w", err))
 		}
@@ -291,11 +286,7 @@ func (e *embedded) stop() error {
 		}
 	}
 
-	if e.oldTemp != nil {
-		if err := restoreEnv("TMPDIR", *e.oldTemp); err != nil {
-			errs = append(errs, err)
-		}
-	}
+	errs = append(errs, leaveTemp(e.temp()))
 
 	if e.log != nil {
 		errs = append(errs, e.log.close())
@@ -321,12 +312,4 @@ func (e *embedded) waitIdle(patience time.Duration) bool {
 	case <-time.After(patience):
 		return false
 	}
-}
-
-func restoreEnv(name, value string) error {
-	if value == "" {
-		return os.Unsetenv(name)
-	}
-
-	return os.Setenv(name, value)
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/moby/buildkit/client"
@@ -31,6 +32,8 @@ type Engine struct {
 	client   *client.Client
 	embedded *embedded // nil with a remote builder
 	journal  string
+	// grown: a solve added something to the cache.
+	grown atomic.Bool
 
 	close sync.Once
 	err   error
@@ -171,9 +174,17 @@ func (e *Engine) Close() error {
 	e.close.Do(func() {
 		e.err = e.client.Close()
 
-		if e.embedded != nil {
-			e.err = errors.Join(e.err, e.embedded.stop())
+		if e.embedded == nil {
+			return
 		}
+
+		e.embedded.interrupt()
+
+		if e.grown.Load() {
+			e.err = errors.Join(e.err, e.embedded.collect(e.options.GCKeepBytes))
+		}
+
+		e.err = errors.Join(e.err, e.embedded.stop())
 	})
 
 	return e.err

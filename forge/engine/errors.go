@@ -1,6 +1,7 @@
 package engine
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -97,7 +98,14 @@ type DiskFullError struct {
 }
 
 func (e *DiskFullError) Error() string {
-	return fmt.Sprintf("no space left on the disk of %s (%s free now); make room, or use `akmon engine gc`", e.Path, formatBytes(e.Free))
+	text := fmt.Sprintf("no space left on the disk of %s (%s free now); make room, or use `akmon engine gc`", e.Path, formatBytes(e.Free))
+
+	var step *StepError
+	if errors.As(e.Err, &step) {
+		text = step.Step.Name + ": " + text
+	}
+
+	return text
 }
 
 func (e *DiskFullError) Unwrap() error { return e.Err }

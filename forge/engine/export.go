@@ -47,8 +47,7 @@ const (
 	Zstd Compression = "zstd"
 )
 
-// Export is one form to write a result in. A request may have several, but
-// only one OCILayout.
+// Export is one form to write a result in.
 type Export struct {
 	Type ExportType
 	// Path is the file or directory to write; not used with Registry.
@@ -57,8 +56,6 @@ type Export struct {
 	// one), the tags to note in a layout or tar file (may be empty; without
 	// any a layout's entry is called latest).
 	Names []string
-	// Compression of the layers; empty means Uncompressed.
-	Compression Compression
 	// Insecure allows plain HTTP and unverified TLS when pushing.
 	Insecure bool
 	// Attrs are further attributes of BuildKit's exporter, which win over
@@ -71,12 +68,12 @@ type output struct {
 	Export
 
 	stage *staging.Stage
+	entry client.ExportEntry
+	// unchanged: the destination holds the result already.
+	unchanged bool
 }
 
-type outputs struct {
-	list    []*output
-	entries []client.ExportEntry
-}
+type outputs struct{ list []*output }
 
 // stage checks the exports and prepares their temporary names.
 func (e *Engine) stage(request Request) (_ *outputs, err error) {
@@ -88,11 +85,11 @@ func (e *Engine) stage(request Request) (_ *outputs, err error) {
 		}
 	}()
 
-	for _, export := range request.Exports {
-		if export.Type == OCILayout && slices.ContainsFunc(o.list, func(x *output) bool { return x.Type == OCILayout }) {
-			return nil, errors.New("only one OCI layout can be written at a time")
-		}
+	// A push can't be undone, so it comes last.
+	exports := slices.Clone(request.Exports)
+	slices.SortStableFunc(exports, func(a, b Export) int { return pushes(a) - pushes(b) })
 
+	for _, export := range exports {
 		if err := export.check(request); err != nil {
 			return nil, fmt.Errorf("exporting: %w", err)
 		}
@@ -106,15 +103,20 @@ func (e *Engine) stage(request Request) (_ *outputs, err error) {
 			}
 		}
 
-		entry, err := out.entry(request)
-		if err != nil {
-			return nil, fmt.Errorf("preparing an export to %s: %w", export.Path, err)
+		if out.entry, err = out.prepare(request, e.embedded != nil && !request.NoCache); err != nil {
+			return nil, diskFull(fmt.Errorf("preparing an export: %w", err), filepath.Dir(export.Path))
 		}
-
-		o.entries = append(o.entries, entry)
 	}
 
 	return o, nil
+}
+
+func pushes(x Export) int {
+	if x.Type == Registry {
+		return 1
+	}
+
+	return 0
 }
 
 // check refuses what could not work, or would destroy something, before
@@ -180,8 +182,8 @@ func replaceable(dir string) error {
 	return nil
 }
 
-// entry is the export in BuildKit's terms.
-func (o *output) entry(request Request) (client.ExportEntry, error) {
+// prepare puts the export in BuildKit's terms.
+func (o *output) prepare(request Request, remembers bool) (client.ExportEntry, error) {
 	entry := client.ExportEntry{Attrs: map[string]string{}}
 
 	if request.Epoch != nil {
@@ -202,6 +204,12 @@ func (o *output) entry(request Request) (client.ExportEntry, error) {
 	case OCILayout:
 		if err := os.Mkdir(o.stage.Path, 0o755); err != nil {
 			return entry, err
+		}
+
+		if remembers {
+			if have := soundLayout(o.Path, o.Names); have != "" {
+				entry.Attrs[haveAttr] = have
+			}
 		}
 
 		store, err := local.NewStore(o.stage.Path)

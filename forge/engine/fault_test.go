@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -129,7 +130,7 @@ func TestKilledBuildIsCleanedUp(t *testing.T) {
 
 	_ = cmd.Wait()
 
-	if got := left(t, state); len(got.containers) == 0 || len(got.mounts) == 0 {
+	if got := left(t, state); len(got.containers) == 0 || len(got.mounts) == 0 || len(got.cgroups) == 0 {
 		t.Fatalf("the killed build left nothing to clean up: %+v", got)
 	}
 
@@ -155,6 +156,87 @@ func TestKilledBuildIsCleanedUp(t *testing.T) {
 	solve(t, e, request(t, step("a", "write", "/out/a", "A")))
 }
 
+// TestKilledAnywhere kills builds on one state at ever later moments, from the
+// start of the engine to the export, and then builds to the end.
+func TestKilledAnywhere(t *testing.T) {
+	needHost(t)
+
+	kills := 12
+	if testing.Short() {
+		kills = 3
+	}
+
+	state, dir := filepath.Join(t.TempDir(), "state"), t.TempDir()
+	out := filepath.Join(dir, "out")
+	helper, _ := toolsDir()
+
+	for i := range kills {
+		cmd := exec.Command(os.Args[0])
+		cmd.Env = append(os.Environ(), childEnv+"="+state, childTools+"="+helper, childOut+"="+out, childQuick+"=1")
+		cmd.Stderr = os.Stderr
+
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+
+		time.Sleep(time.Duration(i+1) * 70 * time.Millisecond)
+
+		if err := cmd.Process.Kill(); err != nil && !errors.Is(err, os.ErrProcessDone) {
+			t.Fatal(err)
+		}
+
+		_ = cmd.Wait()
+	}
+
+	e := open(t, engine.Options{StateDir: state, Log: func(m string) { t.Log(m) }})
+	result := solve(t, e, request(t, quick(), engine.Export{Type: engine.OCILayout, Path: out}))
+
+	fresh := open(t, engine.Options{})
+	if want := solve(t, fresh, request(t, quick(), engine.Export{Type: engine.OCILayout, Path: filepath.Join(t.TempDir(), "out")})); want.Digest != result.Digest {
+		t.Errorf("after the kills %s, from an empty state %s", result.Digest, want.Digest)
+	}
+
+	if err := e.Close(); err != nil {
+		t.Error(err)
+	}
+
+	if diff := cmp.Diff(leftOver{}, left(t, state), cmp.AllowUnexported(leftOver{})); diff != "" {
+		t.Errorf("after Close (-want +got):\n%s", diff)
+	}
+
+	if diff := cmp.Diff([]string{"out"}, names(t, dir)); diff != "" {
+		t.Errorf("left in the directory (-want +got):\n%s", diff)
+	}
+}
+
+func TestWithoutRoot(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("becoming another user needs root")
+	}
+
+	// The test binary is where other users can't go.
+	dir := t.TempDir()
+	program := filepath.Join(dir, "test")
+
+	data, err := os.ReadFile(os.Args[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if err := errors.Join(os.WriteFile(program, data, 0o755), os.Chmod(dir, 0o777), os.Chmod(filepath.Dir(dir), 0o755)); err != nil {
+		t.Fatal(err)
+	}
+
+	cmd := exec.Command(program)
+	cmd.Env = append(os.Environ(), childEnv+"="+filepath.Join(dir, "state"))
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+
+	text, err := cmd.CombinedOutput()
+	if err == nil || !strings.Contains(string(text), "steps run in containers, and that needs root; run as root, or name another builder with --builder") {
+		t.Errorf("%v: %s", err, text)
+	}
+}
+
 func TestDiskFull(t *testing.T) {
 	needHost(t)
 
@@ -165,10 +247,18 @@ func TestDiskFull(t *testing.T) {
 		}
 
 		t.Cleanup(func() {
-			if err := unix.Unmount(dir, 0); err != nil {
-				out, _ := exec.Command("sh", "-c", "ls -l /proc/*/fd /proc/*/cwd /proc/*/root 2>/dev/null | grep "+dir+"; grep -l "+dir+" /proc/*/mountinfo; grep "+dir+" /proc/*/maps; grep "+dir+" /proc/self/mountinfo").CombinedOutput()
-				t.Errorf("%v %s", err,out)
+			// The blob store's library leaves one descriptor to the collector.
+			for range 100 {
+				runtime.GC()
+
+				if err := unix.Unmount(dir, 0); err == nil {
+					return
+				}
+
+				time.Sleep(10 * time.Millisecond)
 			}
+
+			t.Error("the disk is still in use after Close")
 		})
 
 		return dir
@@ -182,7 +272,7 @@ func TestDiskFull(t *testing.T) {
 			t.Errorf("got %v", err)
 		}
 
-		t.Logf("%v", err)
+		t.Logf("%v: %v", err, full.Err)
 	}
 
 	t.Run("state", func(t *testing.T) {
@@ -256,7 +346,7 @@ func TestMissingRuntime(t *testing.T) {
 }
 
 // leftOver is what a build can leave on the host.
-type leftOver struct{ containers, mounts, bundles []string }
+type leftOver struct{ containers, mounts, bundles, cgroups []string }
 
 func left(t *testing.T, state string) leftOver {
 	t.Helper()
@@ -281,10 +371,14 @@ func left(t *testing.T, state string) leftOver {
 		}
 	}
 
-	found.bundles, err = filepath.Glob(filepath.Join(state, "runc-*/executor/*/rootfs"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
-		t.Fatal(err)
-	}
+	// Patterns that are right give no error.
+	found.bundles, _ = filepath.Glob(filepath.Join(state, "runc-*/executor/*/rootfs"))
+
+	// A hierarchy of cgroups v1 is one level down, that of v2 is not.
+	group := engine.CgroupForTest(state)
+	v1, _ := filepath.Glob("/sys/fs/cgroup/*" + group)
+	v2, _ := filepath.Glob("/sys/fs/cgroup" + group)
+	found.cgroups = append(v1, v2...)
 
 	return found
 }

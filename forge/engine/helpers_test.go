@@ -57,7 +57,7 @@ func TestMain(m *testing.M) {
 }
 
 // needHost skips a test that executes steps where that can't be done.
-func needHost(t *testing.T) {
+func needHost(t testing.TB) {
 	t.Helper()
 
 	if os.Geteuid() != 0 {
@@ -69,7 +69,7 @@ func needHost(t *testing.T) {
 	}
 }
 
-func tools(t *testing.T) fsutil.FS {
+func tools(t testing.TB) fsutil.FS {
 	t.Helper()
 
 	dir, err := toolsDir()
@@ -85,7 +85,7 @@ func tools(t *testing.T) fsutil.FS {
 	return tree
 }
 
-func open(t *testing.T, o engine.Options) *engine.Engine {
+func open(t testing.TB, o engine.Options) *engine.Engine {
 	t.Helper()
 	needHost(t)
 
@@ -117,13 +117,17 @@ func base() llb.State {
 
 // step runs the helper without network in the base and returns what it writes
 // below /out.
-func step(name string, args ...string) llb.State {
-	return stepWith(name, llb.NetModeNone, args...)
+func step(pkg string, args ...string) llb.State {
+	return stepWith(pkg, llb.NetModeNone, args...)
 }
 
-func stepWith(name string, net pb.NetMode, args ...string) llb.State {
-	return base().Network(net).Run(llb.Args(append([]string{"/helper"}, args...)), llb.WithCustomName("["+name+"] run: "+strings.Join(args, " "))).
+func stepWith(pkg string, net pb.NetMode, args ...string) llb.State {
+	return base().Network(net).Run(run(args...), llb.WithCustomName("["+pkg+"] run: "+strings.Join(args, " "))).
 		AddMount("/out", llb.Scratch())
+}
+
+func run(args ...string) llb.RunOption {
+	return llb.Args(append([]string{"/helper"}, args...))
 }
 
 // both puts the files of several states together.
@@ -131,7 +135,7 @@ func both(states ...llb.State) llb.State {
 	return llb.Merge(states, llb.WithCustomName("[all] merge"))
 }
 
-func marshal(t *testing.T, s llb.State) *llb.Definition {
+func marshal(t testing.TB, s llb.State) *llb.Definition {
 	t.Helper()
 
 	def, err := s.Marshal(t.Context(), llb.LinuxAmd64)
@@ -143,7 +147,7 @@ func marshal(t *testing.T, s llb.State) *llb.Definition {
 }
 
 // request solves one state, without exports.
-func request(t *testing.T, s llb.State, exports ...engine.Export) engine.Request {
+func request(t testing.TB, s llb.State, exports ...engine.Export) engine.Request {
 	t.Helper()
 
 	return engine.Request{
@@ -154,7 +158,7 @@ func request(t *testing.T, s llb.State, exports ...engine.Export) engine.Request
 	}
 }
 
-func solve(t *testing.T, e *engine.Engine, r engine.Request) *engine.Result {
+func solve(t testing.TB, e *engine.Engine, r engine.Request) *engine.Result {
 	t.Helper()
 
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)

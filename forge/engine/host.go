@@ -81,11 +81,18 @@ func examineHost(dir, runc string, logf func(string, ...any)) (host, error) {
 	}
 
 	if !h.rootless {
-		sum := sha256.Sum256([]byte(dir))
-		h.cgroup = "/akmon/" + hex.EncodeToString(sum[:6])
+		h.cgroup = cgroupOf(dir)
 	}
 
 	return h, nil
+}
+
+// cgroupOf is the cgroup of all steps of the engine with the given state
+// directory. It is made and removed with them.
+func cgroupOf(dir string) string {
+	sum := sha256.Sum256([]byte(dir))
+
+	return "/akmon-" + hex.EncodeToString(sum[:6])
 }
 
 // canMount reports whether the process has CAP_SYS_ADMIN.

@@ -104,14 +104,18 @@ func (l *logFile) Fire(entry *logrus.Entry) error {
 
 // problem returns the warning that makes a solve's result wrong, if any, and
 // forgets it.
-func (l *logFile) problem(ref string) string {
+func (l *logFile) problem(ref string) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 
-	text := l.fatal[ref]
+	text, ok := l.fatal[ref]
+	if !ok {
+		return nil
+	}
+
 	delete(l.fatal, ref)
 
-	return text
+	return fmt.Errorf("writing the image: %s", text)
 }
 
 func (l *logFile) unary(ctx context.Context, req any, _ *grpc.UnaryServerInfo, handler grpc.UnaryHandler) (any, error) {

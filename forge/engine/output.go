@@ -1,20 +1,14 @@
 package engine
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
-
-	"github.com/opencontainers/image-spec/specs-go"
-	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
 // imageAttrs sets the attributes that all forms of an image have in common.
 func (o *output) imageAttrs(request Request, attrs map[string]string) {
-	compression := o.Compression
+	compression := request.Compression
 	if compression == "" {
 		compression = Uncompressed
 	}
@@ -60,7 +54,7 @@ func (o *outputs) dirs() []string {
 // commit puts all exports in place.
 func (o *outputs) commit(result *Result) error {
 	for _, out := range o.list {
-		if out.stage == nil {
+		if out.stage == nil || out.unchanged {
 			continue
 		}
 
@@ -98,44 +92,4 @@ func (o *outputs) discard() error {
 	}
 
 	return errors.Join(errs...)
-}
-
-// finishLayout writes what makes a directory of blobs an OCI image layout
-// (image-spec, image-layout.md): the marker file and the index.
-func finishLayout(dir string, desc ocispecs.Descriptor, names []string) error {
-	// The store's own working directory.
-	if err := os.RemoveAll(filepath.Join(dir, "ingest")); err != nil {
-		return fmt.Errorf("finishing the layout: %w", err)
-	}
-
-	index := ocispecs.Index{
-		Versioned: specs.Versioned{SchemaVersion: 2},
-		MediaType: ocispecs.MediaTypeImageIndex,
-	}
-
-	if len(names) == 0 {
-		names = []string{"latest"}
-	}
-
-	for _, name := range names {
-		entry := desc
-		entry.Annotations = map[string]string{ocispecs.AnnotationRefName: name}
-		index.Manifests = append(index.Manifests, entry)
-	}
-
-	for name, value := range map[string]any{
-		ocispecs.ImageLayoutFile: ocispecs.ImageLayout{Version: ocispecs.ImageLayoutVersion},
-		ocispecs.ImageIndexFile:  index,
-	} {
-		data, err := json.Marshal(value)
-		if err != nil {
-			return fmt.Errorf("writing the layout's %s: %w", name, err)
-		}
-
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			return fmt.Errorf("writing the layout's %s: %w", name, err)
-		}
-	}
-
-	return nil
 }

@@ -2,14 +2,12 @@ package engine
 
 import (
 	"encoding/json"
-	"errors"
 	"fmt"
 	"time"
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client/llb"
-	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/tonistiigi/fsutil"
@@ -40,6 +38,9 @@ type Request struct {
 	OCIStores map[string]content.Store
 	// Exports are what becomes of the result. None: it stays in the cache.
 	Exports []Export
+	// Compression of the layers; empty means Uncompressed. It is the same in
+	// all exports, so that all have the same digest.
+	Compression Compression
 	// Annotations are put on each image's manifest.
 	Annotations map[string]string
 	// Epoch is the latest time that any time stamp in the output has. Without
@@ -127,59 +128,4 @@ func (i Image) config() ([]byte, error) {
 
 	// Map keys are written in order, so this is deterministic.
 	return json.Marshal(fields)
-}
-
-// kind classes a vertex by what it means for "did anything run".
-type kind int
-
-const (
-	kindInput kind = iota + 1 // looked at in every build
-	kindFetch                 // fetched unless cached
-	kindStep                  // runs unless cached
-)
-
-// graph is what the definitions say about their vertices.
-type graph struct {
-	kinds map[digest.Digest]kind
-	// hostNetwork: a step asks for the host's network by name, which a
-	// builder has to be asked for.
-	hostNetwork bool
-}
-
-// readGraph parses all definitions of the request.
-func (r Request) readGraph() (graph, error) {
-	g := graph{kinds: map[digest.Digest]kind{}}
-
-	if len(r.Images) == 0 {
-		return g, errors.New("nothing to solve: the request has no image")
-	}
-
-	for _, image := range r.Images {
-		if image.Definition == nil || len(image.Definition.Def) == 0 {
-			return g, errors.New("nothing to solve: the graph is empty")
-		}
-
-		for _, data := range image.Definition.Def {
-			var op pb.Op
-			if err := op.UnmarshalVT(data); err != nil {
-				return g, fmt.Errorf("reading the graph: %w", err)
-			}
-
-			g.add(digest.FromBytes(data), &op)
-		}
-	}
-
-	return g, nil
-}
-
-func (g *graph) add(d digest.Digest, op *pb.Op) {
-	switch op := op.Op.(type) {
-	case *pb.Op_Source:
-		g.kinds[d] = sourceKind(op.Source.Identifier)
-	case *pb.Op_Exec:
-		g.kinds[d] = kindStep
-		g.hostNetwork = g.hostNetwork || op.Exec.Network == pb.NetMode_HOST
-	case *pb.Op_File, *pb.Op_Merge, *pb.Op_Diff, *pb.Op_Build:
-		g.kinds[d] = kindStep
-	}
 }

@@ -8,17 +8,12 @@ import (
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
-	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client"
-	"github.com/moby/buildkit/client/llb"
 	"github.com/moby/buildkit/exporter/containerimage/exptypes"
-	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/identity"
 	"github.com/moby/buildkit/session"
-	"github.com/moby/buildkit/solver/pb"
 	"github.com/moby/buildkit/util/entitlements"
 	digest "github.com/opencontainers/go-digest"
 	"golang.org/x/sync/errgroup"
@@ -47,40 +42,13 @@ func (e *Engine) Solve(ctx context.Context, request Request) (_ *Result, err err
 
 	defer func() { err = errors.Join(err, outputs.discard()) }()
 
-	opt := client.SolveOpt{
-		Ref:         identity.NewID(),
-		Exports:     outputs.entries,
-		LocalMounts: request.LocalDirs,
-		OCIStores:   request.OCIStores,
-		Session:     []session.Attachable{credentials{}},
-		// A record in the history of builds is of use in a daemon only.
-		Internal:     e.embedded != nil,
-		CacheImports: cacheOptions(request.CacheFrom),
-		CacheExports: cacheOptions(request.CacheTo),
-	}
-
-	if g.hostNetwork {
-		opt.AllowedEntitlements = append(opt.AllowedEntitlements, string(entitlements.EntitlementNetworkHost))
-	}
-
-	recorder := &progress.Recorder{}
-
-	response, err := e.run(ctx, opt, request, recorder)
+	result, err := e.passes(ctx, g, request, outputs)
 	if err != nil {
-		return nil, e.explain(ctx, err, recorder, outputs.dirs())
-	}
-
-	if e.embedded != nil {
-		if problem := e.embedded.log.problem(opt.Ref); problem != "" {
-			return nil, e.explain(ctx, fmt.Errorf("writing the image: %s", problem), recorder, outputs.dirs())
-		}
-	}
-
-	result := &Result{Steps: recorder.Steps()}
-	result.count(g)
-
-	if err := result.describe(response); err != nil {
 		return nil, err
+	}
+
+	if result.Executed > 0 {
+		e.grown.Store(true)
 	}
 
 	if err := outputs.commit(result); err != nil {
@@ -90,6 +58,80 @@ func (e *Engine) Solve(ctx context.Context, request Request) (_ *Result, err err
 	result.Elapsed = time.Since(started)
 
 	return result, nil
+}
+
+// passes solves the request once per export. BuildKit writes the exports of one
+// solve at the same time and is not safe in that: two of them may turn the same
+// layer from writable to immutable. Later passes find every step cached.
+func (e *Engine) passes(ctx context.Context, g graph, request Request, outputs *outputs) (*Result, error) {
+	var result *Result
+
+	for i := range max(1, len(outputs.list)) {
+		opt := client.SolveOpt{
+			Ref:         identity.NewID(),
+			LocalMounts: request.LocalDirs,
+			OCIStores:   request.OCIStores,
+			Session:     []session.Attachable{credentials{}},
+			// A record in the history of builds is of use in a daemon only.
+			Internal:     e.embedded != nil,
+			CacheImports: cacheOptions(request.CacheFrom),
+		}
+
+		if len(outputs.list) > 0 {
+			opt.Exports = []client.ExportEntry{outputs.list[i].entry}
+		}
+
+		if g.hostNetwork {
+			opt.AllowedEntitlements = []string{string(entitlements.EntitlementNetworkHost)}
+		}
+
+		if i == 0 {
+			opt.CacheExports = cacheOptions(request.CacheTo)
+		} else {
+			request.NoCache = false
+		}
+
+		recorder := &progress.Recorder{}
+
+		response, err := e.run(ctx, opt, request, recorder)
+		if err == nil && e.embedded != nil {
+			err = e.embedded.log.problem(opt.Ref)
+		}
+
+		if err != nil {
+			return nil, e.explain(ctx, err, recorder, outputs.dirs())
+		}
+
+		if result == nil {
+			result = &Result{Steps: recorder.Steps()}
+			result.count(g)
+		}
+
+		if err := result.describe(response); err != nil {
+			return nil, err
+		}
+
+		if err := e.note(response.ExporterResponse, outputs, i); err != nil {
+			return nil, diskFull(err, e.StateDir())
+		}
+	}
+
+	return result, nil
+}
+
+// note takes down which image the result was written as, or that it needed no
+// writing.
+func (e *Engine) note(response map[string]string, outputs *outputs, i int) error {
+	switch {
+	case e.embedded == nil || i >= len(outputs.list):
+		return nil
+	case response[unchangedKey] != "":
+		outputs.list[i].unchanged = true
+
+		return nil
+	default:
+		return e.embedded.remember(response)
+	}
 }
 
 // run sends the graphs and follows the progress until the builder is done.
@@ -124,116 +166,10 @@ func (e *Engine) run(ctx context.Context, opt client.SolveOpt, request Request, 
 		// gone. (Other solves of this engine delay this one; rather that than
 		// a container left behind.)
 		e.embedded.waitIdle(stopPatience)
+		err = errors.Join(err, e.embedded.dropFailed(context.WithoutCancel(ctx)))
 	}
 
 	return response, err
-}
-
-// build is the gateway client: it names the graphs, and says which image
-// configuration goes with which.
-func (r Request) build(ctx context.Context, c gateway.Client) (*gateway.Result, error) {
-	result := gateway.NewResult()
-
-	if len(r.Images) == 1 {
-		image := r.Images[0]
-
-		ref, err := r.solveOne(ctx, c, image)
-		if err != nil {
-			return nil, err
-		}
-
-		config, err := image.config()
-		if err != nil {
-			return nil, err
-		}
-
-		result.SetRef(ref)
-		result.AddMeta(exptypes.ExporterImageConfigKey, config)
-
-		return result, nil
-	}
-
-	var list exptypes.Platforms
-
-	for _, image := range r.Images {
-		platform := image.platform()
-		id := platforms.FormatAll(platform)
-
-		if _, ok := result.Refs[id]; ok {
-			return nil, fmt.Errorf("two images for the platform %s", id)
-		}
-
-		ref, err := r.solveOne(ctx, c, image)
-		if err != nil {
-			return nil, err
-		}
-
-		config, err := image.config()
-		if err != nil {
-			return nil, err
-		}
-
-		result.AddRef(id, ref)
-		result.AddMeta(exptypes.ExporterImageConfigKey+"/"+id, config)
-
-		list.Platforms = append(list.Platforms, exptypes.Platform{ID: id, Platform: platform})
-	}
-
-	data, err := json.Marshal(list)
-	if err != nil {
-		return nil, fmt.Errorf("naming the platforms: %w", err)
-	}
-
-	result.AddMeta(exptypes.ExporterPlatformsKey, data)
-
-	return result, nil
-}
-
-// solveOne hands in one graph. It is evaluated with all others at the end, so
-// that they run side by side.
-func (r Request) solveOne(ctx context.Context, c gateway.Client, image Image) (gateway.Reference, error) {
-	definition := image.Definition
-	if r.NoCache {
-		definition = withoutCache(definition)
-	}
-
-	result, err := c.Solve(ctx, gateway.SolveRequest{Definition: definition.ToPB()})
-	if err != nil {
-		return nil, err
-	}
-
-	return result.SingleRef()
-}
-
-// withoutCache marks every step of the graph to be run. Inputs are left alone:
-// they are looked at anyway.
-func withoutCache(def *llb.Definition) *llb.Definition {
-	out := *def
-	out.Metadata = maps.Clone(def.Metadata)
-
-	for _, data := range def.Def {
-		var op pb.Op
-		if op.UnmarshalVT(data) != nil || op.GetSource() != nil {
-			continue
-		}
-
-		d := digest.FromBytes(data)
-		md := out.Metadata[d]
-		md.IgnoreCache = true
-		out.Metadata[d] = md
-	}
-
-	return &out
-}
-
-// sourceKind tells sources that are read in every build from those that are
-// fetched once.
-func sourceKind(identifier string) kind {
-	if strings.HasPrefix(identifier, "local://") || strings.HasPrefix(identifier, "oci-layout://") {
-		return kindInput
-	}
-
-	return kindFetch
 }
 
 // count fills in Executed and Cached.
@@ -256,12 +192,12 @@ func (r *Result) count(g graph) {
 
 // describe reads the exporter's answer.
 func (r *Result) describe(response *client.SolveResponse) error {
-	r.Digest = response.ExporterResponse[exptypes.ExporterImageDigestKey]
-
 	text := response.ExporterResponse[exptypes.ExporterImageDescriptorKey]
 	if text == "" {
-		return nil
+		return nil // this export makes no image
 	}
+
+	r.Digest = response.ExporterResponse[exptypes.ExporterImageDigestKey]
 
 	data, err := base64.StdEncoding.DecodeString(text)
 	if err == nil {

@@ -1,6 +1,8 @@
 package engine_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"net"
 	"os"
 	"path/filepath"
@@ -9,6 +11,7 @@ import (
 	"github.com/moby/buildkit/client/llb"
 
 	"github.com/akmon-os/akmon/forge/engine"
+	"github.com/akmon-os/akmon/forge/engine/progress"
 )
 
 func TestSecondSolveDoesNothing(t *testing.T) {
@@ -35,6 +38,39 @@ func TestSecondSolveDoesNothing(t *testing.T) {
 	}
 
 	t.Logf("first %v, second %v", first.Elapsed, second.Elapsed)
+}
+
+func TestProgressOfSolve(t *testing.T) {
+	e := open(t, engine.Options{})
+
+	var out bytes.Buffer
+
+	r := request(t, step("a", "fail", "2", "0"))
+	r.Progress = progress.NewEvents(&out)
+	result := solve(t, e, r)
+
+	seen := map[progress.EventType]int{}
+
+	for line := range bytes.Lines(out.Bytes()) {
+		var event progress.Event
+		if err := json.Unmarshal(line, &event); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+
+		if event.Package == "a" {
+			seen[event.Type]++
+		}
+	}
+
+	if seen[progress.EventStarted] != 1 || seen[progress.EventCompleted] != 1 || seen[progress.EventOutput] == 0 {
+		t.Errorf("events of the step: %v", seen)
+	}
+
+	for _, s := range result.Steps {
+		if s.Package == "a" && s.Duration() <= 0 {
+			t.Errorf("no time was taken: %+v", s)
+		}
+	}
 }
 
 func TestStepsRunSideBySide(t *testing.T) {

@@ -38,11 +38,25 @@ import (
 // namespace is where BuildKit keeps blobs and leases in containerd's metadata.
 const namespace = "buildkit"
 
+// worker is BuildKit's worker with a Close that closes all, and an exporter
+// that knows what it wrote before.
+type worker struct {
+	*base.Worker
+
+	snapshots ctdsnapshot.Snapshotter
+	memos     string
+}
+
+// Close implements io.Closer.
+func (w *worker) Close() error {
+	return errors.Join(w.Worker.Close(), w.snapshots.Close())
+}
+
 // newWorker puts together the parts that execute steps and keep results. It
 // differs from BuildKit's own assembly in what a build of Akmon has no use
 // for: no network proxy (whose key takes longer to make than the rest to
 // start), no devices, no resource samples.
-func newWorker(ctx context.Context, dir string, h host, maxParallel int, hosts docker.RegistryHosts, exe *trackingExecutor) (_ *base.Worker, err error) {
+func newWorker(ctx context.Context, dir string, h host, maxParallel int, hosts docker.RegistryHosts, exe *trackingExecutor) (_ *worker, err error) {
 	root := workerRoot(dir, h.snapshotter)
 	if err := os.MkdirAll(root, 0o700); err != nil {
 		return nil, fmt.Errorf("creating the worker's directory: %w", err)
@@ -96,6 +110,8 @@ func newWorker(ctx context.Context, dir string, h host, maxParallel int, hosts d
 		return nil, fmt.Errorf("opening the blob store: %w", err)
 	}
 
+	undo = append(undo, snapshots.Close)
+
 	db, err := boltutil.Open(filepath.Join(root, "containerdmeta.db"), 0o600, boltOptions())
 	if err != nil {
 		return nil, fmt.Errorf("opening the blob index: %w", err)
@@ -127,7 +143,7 @@ func newWorker(ctx context.Context, dir string, h host, maxParallel int, hosts d
 		parallel = semaphore.NewWeighted(int64(maxParallel))
 	}
 
-	worker, err := base.NewWorker(ctx, base.WorkerOpt{
+	w, err := base.NewWorker(ctx, base.WorkerOpt{
 		ID:   id,
 		Root: root,
 		Labels: map[string]string{
@@ -156,7 +172,12 @@ func newWorker(ctx context.Context, dir string, h host, maxParallel int, hosts d
 		return nil, fmt.Errorf("starting the worker: %w", err)
 	}
 
-	return worker, nil
+	memos := filepath.Join(dir, "exports")
+	if err := os.MkdirAll(memos, 0o700); err != nil {
+		return nil, fmt.Errorf("creating the notes of exports: %w", err)
+	}
+
+	return &worker{Worker: w, snapshots: snapshots, memos: memos}, nil
 }
 
 func newSnapshotter(name, root string) (ctdsnapshot.Snapshotter, error) {

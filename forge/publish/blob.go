@@ -76,7 +76,7 @@ type checkedReader struct {
 
 func (c *checkedReader) Read(p []byte) (int, error) {
 	n, err := c.r.Read(p)
-	c.check.Write(p[:n])
+	c.check.add(p[:n])
 
 	// The registry library compares the digest too and fails at the end of the
 	// blob; its error has no value to test for, ours has.

@@ -121,7 +121,7 @@ func TestRegistryServesWrongBytes(t *testing.T) {
 			}
 
 			w.WriteHeader(rec.Code)
-			w.Write(body)
+			_, _ = w.Write(body)
 
 			return
 		}
@@ -180,7 +180,7 @@ func TestPullRetries(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodGet && strings.Contains(r.URL.Path, "/blobs/") && broken.Add(1) == 1 {
 			w.Header().Set("Content-Length", "1000")
-			w.Write([]byte("short"))
+			_, _ = w.Write([]byte("short"))
 
 			return
 		}
@@ -221,7 +221,12 @@ func TestPlainHTTPOnlyOnLoopback(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if _, err := guard(false).RoundTrip(req); err == nil || !strings.Contains(err.Error(), "--insecure") {
+	resp, err := guard(false).RoundTrip(req)
+	if err == nil {
+		resp.Body.Close()
+	}
+
+	if err == nil || !strings.Contains(err.Error(), "--insecure") {
 		t.Errorf("got %v, want a refusal that names --insecure", err)
 	}
 }

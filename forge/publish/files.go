@@ -154,7 +154,7 @@ func decompress(r io.Reader) (plain io.Reader, done func(), err error) {
 			return nil, nil, err
 		}
 
-		return z, func() { z.Close() }, nil
+		return z, func() { _ = z.Close() }, nil
 	case bytes.Equal(magic, []byte{0x28, 0xb5, 0x2f, 0xfd}):
 		z, err := zstd.NewReader(whole, zstd.WithDecoderConcurrency(1))
 		if err != nil {

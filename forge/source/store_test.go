@@ -2,13 +2,16 @@ package source_test
 
 import (
 	"bytes"
+	"errors"
 	"io"
 	"os"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/sys/unix"
 
 	"github.com/akmon-os/akmon/forge/source"
 )
@@ -226,4 +229,28 @@ func FuzzImport(f *testing.F) {
 			t.Errorf("imported wrong files %v, %v", removed, err)
 		}
 	})
+}
+
+// On a full disk, no other place is tried, nothing is left behind, and the
+// message says so.
+func TestDiskFull(t *testing.T) {
+	dir := t.TempDir()
+	if err := unix.Mount("tmpfs", dir, "tmpfs", 0, "size=128k"); err != nil {
+		t.Skipf("a small file system cannot be mounted: %v", err)
+	}
+	defer unix.Unmount(dir, unix.MNT_DETACH) //nolint:errcheck // nothing more can be done
+
+	s, err := source.Open(dir, source.Options{Mirrors: mirrors{serve(t, static(payload))}})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, err = s.Fetch(t.Context(), sourceOf(payload, "http://127.0.0.1:1/never"))
+	if !errors.Is(err, syscall.ENOSPC) || strings.Contains(err.Error(), "never") {
+		t.Errorf("got %v", err)
+	}
+
+	if diff := cmp.Diff([]string(nil), leftovers(t, s)); diff != "" {
+		t.Errorf("files left behind: %s", diff)
+	}
 }

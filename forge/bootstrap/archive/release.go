@@ -36,13 +36,27 @@ type File struct {
 // ErrUnsigned means that no key of the keyring made any of the signatures.
 var ErrUnsigned = errors.New("it is signed by none of the keys of the keyring")
 
+// decode finds the clear-signed text. The library panics on some damaged
+// input (a text of no lines): that is the same as none.
+func decode(data []byte) (block *clearsign.Block) {
+	defer func() {
+		if recover() != nil {
+			block = nil
+		}
+	}()
+
+	block, _ = clearsign.Decode(data)
+
+	return block
+}
+
 // ParseRelease reads an InRelease file and, unless the keyring is empty,
 // checks its signature.
 func ParseRelease(data []byte, keyring openpgp.EntityList) (*Release, error) {
 	sum := sha256.Sum256(data)
 	r := &Release{SHA256: hex.EncodeToString(sum[:]), Files: map[string]File{}}
 
-	block, _ := clearsign.Decode(data)
+	block := decode(data)
 	if block == nil {
 		return nil, errors.New("read InRelease: it has no clear-signed text")
 	}

@@ -145,12 +145,16 @@ func (t *tree) add(e entry) error {
 		return fmt.Errorf("compare /%s of %s and %s: %w", name, other.pkg, e.pkg, err)
 	}
 
-	if !same {
-		return fmt.Errorf("%s and %s both have /%s, and not the same: %s against %s",
-			other.pkg, e.pkg, name, describe(other), describe(e))
+	if same {
+		return nil
 	}
 
-	return nil
+	difference := describe(other) + " against " + describe(e)
+	if describe(other) == describe(e) {
+		difference = "the contents differ"
+	}
+
+	return fmt.Errorf("%s and %s both have /%s, and not the same: %s", other.pkg, e.pkg, name, difference)
 }
 
 // agree tells whether two entries at one path can both be right. Directories

@@ -19,7 +19,7 @@ var errData = errors.New("the compressed data is damaged")
 // that matches are plain copies.
 type decoder struct {
 	dict  int    // size
-	buf   []byte // at least dict + maxChunk
+	buf   []byte // grows up to dict + 2 maxChunk
 	base  int    // where the dictionary begins in buf
 	pos   int    // where the next byte goes
 	ready int    // 0: a dictionary reset must come; 1: properties must come; 2: all is there
@@ -31,10 +31,6 @@ type decoder struct {
 // begin prepares for a block.
 func (d *decoder) begin(dict int) {
 	d.dict = max(dict, 4096)
-	if need := d.dict + 2*maxChunk; len(d.buf) < need {
-		d.buf = make([]byte, need)
-	}
-
 	if d.packed == nil {
 		d.packed = new([packedCap]byte)
 	}
@@ -52,17 +48,6 @@ func (d *decoder) chunk(in *source) ([]byte, error) {
 
 	if control == 0 {
 		return nil, nil
-	}
-
-	if len(d.buf)-d.pos < maxChunk {
-		// Contexts depend on the position modulo 16: it must stay.
-		keep := d.pos - d.base
-		if keep > d.dict {
-			keep = d.dict + (keep-d.dict)%posStates
-		}
-
-		copy(d.buf, d.buf[d.pos-keep:d.pos])
-		d.base, d.pos = 0, keep
 	}
 
 	if control == 1 || control >= 0xe0 {
@@ -83,8 +68,11 @@ func (d *decoder) chunk(in *source) ([]byte, error) {
 			return nil, err
 		}
 
-		out := d.buf[d.pos : d.pos+int(binary.BigEndian.Uint16(head[:]))+1]
-		d.pos += len(out)
+		n := int(binary.BigEndian.Uint16(head[:])) + 1
+		d.room(n)
+
+		out := d.buf[d.pos : d.pos+n]
+		d.pos += n
 
 		return out, in.full(out)
 	}
@@ -104,6 +92,8 @@ func (d *decoder) chunk(in *source) ([]byte, error) {
 		return nil, err
 	}
 
+	d.room(unpacked)
+
 	start := d.pos
 	d.pos += unpacked
 
@@ -112,6 +102,33 @@ func (d *decoder) chunk(in *source) ([]byte, error) {
 	}
 
 	return d.buf[start:d.pos], nil
+}
+
+// room makes place for n more bytes in the buffer: small files get by with
+// little, large ones move the dictionary to the front when the buffer is full.
+func (d *decoder) room(n int) {
+	if len(d.buf)-d.pos >= n {
+		return
+	}
+
+	if limit := d.dict + 2*maxChunk; len(d.buf) < limit {
+		grown := make([]byte, min(limit, max(2*len(d.buf), d.pos+n)))
+		copy(grown, d.buf[:d.pos])
+		d.buf = grown
+
+		if len(d.buf)-d.pos >= n {
+			return
+		}
+	}
+
+	// Contexts depend on the position modulo 16: it must stay.
+	keep := d.pos - d.base
+	if keep > d.dict {
+		keep = d.dict + (keep-d.dict)%posStates
+	}
+
+	copy(d.buf, d.buf[d.pos-keep:d.pos])
+	d.base, d.pos = 0, keep
 }
 
 // reset does what the control byte of a compressed chunk asks for.

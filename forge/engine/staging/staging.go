@@ -16,8 +16,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
-	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -37,11 +35,17 @@ type Stage struct {
 // New prepares a temporary name for dest. The directory of dest is created if
 // it is missing. journalDir may be empty, and then nothing is noted.
 func New(journalDir, dest string) (*Stage, error) {
-	dest, err := filepath.Abs(dest)
+	path, err := filepath.Abs(dest)
 	if err != nil {
 		return nil, fmt.Errorf("resolving %s: %w", dest, err)
 	}
 
+	// A destination that is a symbolic link stays one.
+	if resolved, err := filepath.EvalSymlinks(path); err == nil {
+		path = resolved
+	}
+
+	dest = path
 	dir, base := filepath.Split(dest)
 	if base == "" {
 		return nil, fmt.Errorf("%s can't be replaced", dest)
@@ -98,22 +102,41 @@ func (s *Stage) Discard() error {
 // afterwards with all that is in it: callers make sure that it is theirs. A
 // file never replaces a directory, nor a directory a file.
 func (s *Stage) Replace() error {
-	err := os.Rename(s.Path, s.dest)
-	if errors.Is(err, unix.EEXIST) || errors.Is(err, unix.ENOTEMPTY) {
-		if err = unix.Renameat2(unix.AT_FDCWD, s.Path, unix.AT_FDCWD, s.dest, unix.RENAME_EXCHANGE); err != nil {
-			// No exchange here (NFS, some FUSE): there is a moment without
-			// the destination, but never a moment with half of it.
-			if err = removeAll(s.dest); err == nil {
-				err = os.Rename(s.Path, s.dest)
-			}
-		}
-	}
-
-	if err != nil {
+	if err := s.replace(); err != nil {
 		return fmt.Errorf("putting %s in place: %w", s.dest, err)
 	}
 
 	return s.Discard()
+}
+
+func (s *Stage) replace() error {
+	made, err := os.Lstat(s.Path)
+	if err != nil {
+		return err
+	}
+
+	if have, err := os.Lstat(s.dest); err == nil && have.IsDir() != made.IsDir() {
+		return fmt.Errorf("there is a %s where a %s should be", kind(have.IsDir()), kind(made.IsDir()))
+	}
+
+	// unix.Rename, as os.Rename takes no directory for a destination, not even
+	// an empty one.
+	err = unix.Rename(s.Path, s.dest)
+	if !errors.Is(err, unix.EEXIST) && !errors.Is(err, unix.ENOTEMPTY) {
+		return err
+	}
+
+	if unix.Renameat2(unix.AT_FDCWD, s.Path, unix.AT_FDCWD, s.dest, unix.RENAME_EXCHANGE) == nil {
+		return nil
+	}
+
+	// No exchange here (NFS, some FUSE): there is a moment without the
+	// destination, but never a moment with half of it.
+	if err := removeAll(s.dest); err != nil {
+		return err
+	}
+
+	return unix.Rename(s.Path, s.dest)
 }
 
 // Merge moves the entries of the directory that was written into the
@@ -183,62 +206,6 @@ func (s *Stage) mergeDir(rel string) error {
 	return nil
 }
 
-// Sweep removes what dead processes left, and returns the paths removed.
-func Sweep(journalDir string) ([]string, error) {
-	entries, err := os.ReadDir(journalDir)
-	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-
-	if err != nil {
-		return nil, fmt.Errorf("reading the journal of exports: %w", err)
-	}
-
-	var (
-		removed []string
-		errs    []error
-	)
-
-	for _, entry := range entries {
-		if ownerAlive(entry.Name()) {
-			continue
-		}
-
-		journal := filepath.Join(journalDir, entry.Name())
-
-		path, err := os.ReadFile(journal)
-		if err != nil {
-			errs = append(errs, err)
-
-			continue
-		}
-
-		// Whatever else got into the journal, only our own temporary names
-		// are ever removed.
-		if name := filepath.Base(string(path)); strings.HasSuffix(name, marker+entry.Name()) {
-			if _, err := os.Lstat(string(path)); err == nil {
-				if err := removeAll(string(path)); err != nil {
-					errs = append(errs, err)
-
-					continue
-				}
-
-				removed = append(removed, string(path))
-			}
-		}
-
-		if err := os.Remove(journal); err != nil {
-			errs = append(errs, err)
-		}
-	}
-
-	if err := errors.Join(errs...); err != nil {
-		return removed, fmt.Errorf("removing unfinished exports: %w", err)
-	}
-
-	return removed, nil
-}
-
 // removeAll is os.RemoveAll for trees with directories that their owner can't
 // write to, as exported file systems may have.
 func removeAll(path string) error {
@@ -263,50 +230,4 @@ func kind(dir bool) string {
 	}
 
 	return "file"
-}
-
-// ownerAlive reads the pid and start time at the beginning of a journal
-// entry's name.
-func ownerAlive(name string) bool {
-	parts := strings.SplitN(name, "-", 3)
-	if len(parts) != 3 {
-		return false
-	}
-
-	pid, err := strconv.Atoi(parts[0])
-	if err != nil || pid <= 0 {
-		return false
-	}
-
-	start := startTime(pid)
-
-	return start != 0 && strconv.FormatUint(start, 10) == parts[1]
-}
-
-// startTime is field 22 of /proc/PID/stat (proc_pid_stat(5)): clock ticks
-// between boot and the process's start; 0 if there is no such process. With
-// the pid it names a process for as long as the machine is up.
-func startTime(pid int) uint64 {
-	data, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
-	if err != nil {
-		return 0
-	}
-
-	// Field 2 is the command in parentheses and may hold anything.
-	i := strings.LastIndexByte(string(data), ')')
-	if i < 0 {
-		return 0
-	}
-
-	fields := strings.Fields(string(data[i+1:]))
-	if len(fields) < 20 {
-		return 0
-	}
-
-	start, err := strconv.ParseUint(fields[19], 10, 64)
-	if err != nil {
-		return 0
-	}
-
-	return start
 }

@@ -240,7 +240,9 @@ func TestPasswordFromEnvironment(t *testing.T) {
 		t.Errorf("got %q, %v; a variable that is set but empty is an empty password", got, err)
 	}
 
-	os.Unsetenv("COSIGN_PASSWORD")
+	if err := os.Unsetenv("COSIGN_PASSWORD"); err != nil {
+		t.Fatal(err)
+	}
 
 	if got, err = NewPassword(); err != nil || string(got) != "second" {
 		t.Errorf("got %q, %v, want %q", got, err, "second")

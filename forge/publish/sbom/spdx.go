@@ -259,7 +259,7 @@ func newPackage(id, name, version, license, supplier string) pkg {
 	}
 
 	if supplier != "" {
-		p.Supplier = "Organization: " + supplier
+		p.Supplier = "Organization: " + supplier //nolint:misspell // the format's word
 	}
 
 	return p
