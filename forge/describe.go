@@ -15,9 +15,6 @@ import (
 	"github.com/akmon-os/akmon/schemas/pkgtree"
 )
 
-// spdxType is the artefact type of an SBOM among an image's referrers.
-const spdxType = "application/spdx+json"
-
 // publish describes and signs what the engine wrote. Only targets that their
 // recipe makes an image of (`image:`) are described and signed; other packages
 // are parts.
@@ -36,12 +33,21 @@ func (o *Options) publish(ctx context.Context, t *target, solved *engine.Result,
 			return result, err
 		}
 
-		document, err := sbom.SPDX(t.describe(image.Digest().String(), epoch))
+		description := t.describe(image.Digest().String(), epoch)
+
+		// The files of an index would be those of several images.
+		if !image.IsIndex() {
+			if description.Files, err = publish.Files(ctx, image); err != nil {
+				return result, fmt.Errorf("list the files of %s: %w", t.name, err)
+			}
+		}
+
+		document, err := sbom.SPDX(description)
 		if err != nil {
 			return result, fmt.Errorf("describe %s: %w", t.name, err)
 		}
 
-		attached, err := image.Attach(ctx, spdxType, document, nil)
+		attached, err := image.Attach(ctx, publish.SPDXType, document, nil)
 		if err != nil {
 			return result, fmt.Errorf("attach the SBOM of %s: %w", t.name, err)
 		}
