@@ -82,7 +82,7 @@ func (d *debian) add(name, version, arch, fields string, files map[string]string
 		io.WriteString(w, text) //nolint:errcheck // into memory
 	}
 
-	w.Close()
+	w.Close() //nolint:errcheck // into memory
 
 	deb := []byte("!<arch>\n")
 	for _, member := range []struct{ name, data string }{{"debian-binary", "2.0\n"}, {"data.tar", data.String()}} {
@@ -110,7 +110,7 @@ func (d *debian) publish() (base string) {
 		}
 
 		io.WriteString(w, text) //nolint:errcheck // into memory
-		w.Close()
+		w.Close()               //nolint:errcheck // into memory
 
 		dir := "main/binary-" + arch + "/"
 		sum := fmt.Sprintf("%x", sha256.Sum256(packed.Bytes()))
@@ -143,7 +143,7 @@ func (d *debian) publish() (base string) {
 		parts := strings.SplitN(r.URL.Path, "/", 5)
 		if len(parts) == 5 {
 			if data, ok := d.files[parts[4]]; ok {
-				w.Write(data)
+				w.Write(data) //nolint:errcheck
 
 				return
 			}

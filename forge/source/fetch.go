@@ -240,11 +240,11 @@ func (s *Store) lockPartial(ctx context.Context, name string) (*os.File, error) 
 		return nil, fmt.Errorf("lock %s: %w", path, err)
 	}
 
-	if now, err := os.Lstat(path); err != nil || !os.SameFile(mine, now) {
-		f.Close()
-
-		return nil, nil
+	if now, err := os.Lstat(path); err == nil && os.SameFile(mine, now) {
+		return f, nil
 	}
 
-	return f, nil
+	f.Close()
+
+	return nil, nil
 }

@@ -110,12 +110,12 @@ func pick(first bool, a, b http.HandlerFunc) http.HandlerFunc {
 
 func dropped(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
 
-func whole(w http.ResponseWriter, _ *http.Request) { w.Write(payload) }
+func whole(w http.ResponseWriter, _ *http.Request) { w.Write(payload) } //nolint:errcheck
 
 func truncated(n int) http.HandlerFunc {
 	return func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", fmt.Sprint(len(payload)))
-		w.Write(payload[:n])
+		w.Write(payload[:n])                  //nolint:errcheck
 		http.NewResponseController(w).Flush() //nolint:errcheck
 		panic(http.ErrAbortHandler)
 	}
@@ -124,7 +124,7 @@ func truncated(n int) http.HandlerFunc {
 func wrongRange(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Range", fmt.Sprintf("bytes 7-%d/%d", len(payload)-1, len(payload)))
 	w.WriteHeader(http.StatusPartialContent)
-	w.Write(payload[7:])
+	w.Write(payload[7:]) //nolint:errcheck
 }
 
 // A Range request continues where the transfer broke off.
@@ -276,7 +276,7 @@ func TestOffline(t *testing.T) {
 func TestCancel(t *testing.T) {
 	started := make(chan struct{})
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
-		w.Write(payload[:1000])
+		w.Write(payload[:1000])               //nolint:errcheck
 		http.NewResponseController(w).Flush() //nolint:errcheck
 		close(started)
 		<-r.Context().Done()
@@ -298,7 +298,7 @@ func TestIdle(t *testing.T) {
 
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		if n.Add(1) == 1 {
-			w.Write(payload[:1000])
+			w.Write(payload[:1000])               //nolint:errcheck
 			http.NewResponseController(w).Flush() //nolint:errcheck
 			<-r.Context().Done()
 
@@ -321,7 +321,7 @@ func TestConcurrent(t *testing.T) {
 
 	url := serve(t, func(w http.ResponseWriter, r *http.Request) {
 		requests.Add(1)
-		w.Write([]byte("file " + r.URL.Path))
+		w.Write([]byte("file " + r.URL.Path)) //nolint:errcheck
 	})
 
 	var srcs []source.Source

@@ -10,7 +10,7 @@ import (
 	"time"
 
 	"github.com/ProtonMail/go-crypto/openpgp"
-	"github.com/ProtonMail/go-crypto/openpgp/armor"
+	"github.com/ProtonMail/go-crypto/openpgp/armor" //nolint:misspell // its name
 	"github.com/ProtonMail/go-crypto/openpgp/clearsign"
 
 	"github.com/akmon-os/akmon/forge/bootstrap/archive"
@@ -130,12 +130,12 @@ func FuzzParseRelease(f *testing.F) {
 func TestReadKeyring(t *testing.T) {
 	e := key(t)
 
-	var plain, armored bytes.Buffer
+	var plain, ascii bytes.Buffer
 	if err := e.Serialize(&plain); err != nil {
 		t.Fatal(err)
 	}
 
-	w, err := armor.Encode(&armored, openpgp.PublicKeyType, nil)
+	w, err := armor.Encode(&ascii, openpgp.PublicKeyType, nil) //nolint:misspell // its name
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,7 +144,7 @@ func TestReadKeyring(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	for name, data := range map[string][]byte{"k.gpg": plain.Bytes(), "k.asc": armored.Bytes()} {
+	for name, data := range map[string][]byte{"k.gpg": plain.Bytes(), "k.asc": ascii.Bytes()} {
 		path := t.TempDir() + "/" + name
 		if err := os.WriteFile(path, data, 0o644); err != nil {
 			t.Fatal(err)

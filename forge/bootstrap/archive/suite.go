@@ -37,8 +37,8 @@ const snapshotBase = "https://snapshot.debian.org/archive"
 // timeForm is how snapshot.debian.org writes times.
 const timeForm = "20060102T150405Z"
 
-// ArchiveOf tells which archive has a suite.
-func ArchiveOf(suite string) string {
+// Of tells which archive has a suite.
+func Of(suite string) string {
 	if strings.HasSuffix(suite, "-security") {
 		return "debian-security"
 	}
@@ -60,7 +60,7 @@ func (c *Client) URL(archive string, at time.Time, file string) string {
 // is believed if its state is not younger than the time asked for, because
 // then nothing has changed since.
 func (c *Client) Open(ctx context.Context, suite string, at time.Time) (*Suite, error) {
-	s := &Suite{Name: suite, Archive: ArchiveOf(suite)}
+	s := &Suite{Name: suite, Archive: Of(suite)}
 	url := c.URL(s.Archive, at, "dists/"+suite+"/InRelease")
 
 	var release *Release

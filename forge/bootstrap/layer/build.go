@@ -231,7 +231,7 @@ func Extract(r io.Reader, dir string) error {
 	if err != nil {
 		return fmt.Errorf("extract layer: %w", err)
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // nothing was written through it
 
 	for in := tar.NewReader(r); ; {
 		header, err := in.Next()

@@ -325,7 +325,7 @@ func TestExtract(t *testing.T) {
 	w := tar.NewWriter(&evil)
 	w.WriteHeader(&tar.Header{Name: "up", Typeflag: tar.TypeSymlink, Linkname: ".."}) //nolint:errcheck // into memory
 	w.WriteHeader(&tar.Header{Name: "up/x", Typeflag: tar.TypeReg, Mode: 0o644})      //nolint:errcheck // into memory
-	w.Close()
+	w.Close()                                                                         //nolint:errcheck // into memory
 
 	if err := layer.Extract(&evil, t.TempDir()); err == nil {
 		t.Error("a layer was unpacked out of its directory")

@@ -90,7 +90,7 @@ func proxy(t *testing.T, files map[string][]byte) (url string, requests *atomic.
 			return
 		}
 
-		w.Write(data)
+		w.Write(data) //nolint:errcheck
 	}))
 	t.Cleanup(server.Close)
 
