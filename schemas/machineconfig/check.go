@@ -2,11 +2,11 @@ package machineconfig
 
 import (
 	"encoding/base64"
-	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -60,7 +60,7 @@ func unwrapURL(err error) error {
 }
 
 func validPort(text string) bool {
-	port, err := net.LookupPort("tcp", text)
+	port, err := strconv.ParseUint(text, 10, 16)
 
 	return err == nil && port > 0
 }

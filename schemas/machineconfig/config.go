@@ -51,6 +51,10 @@ func Decode(file string, data []byte) (*Config, []Warning, error) {
 	d := decoder{config: &Config{source: source{file: file, data: slices.Clone(data)}}, names: map[string]int{}}
 
 	for _, root := range roots {
+		if len(d.errs) >= document.MaxFindings {
+			break
+		}
+
 		d.document(root)
 	}
 

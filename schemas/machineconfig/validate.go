@@ -40,8 +40,8 @@ func ParseMode(name string) (Mode, error) {
 }
 
 // Validate checks the configuration for a machine of the given mode. The error
-// is a [document.Errors] with every finding, each at the key that it is about;
-// a key that is missing is reported at the mapping that should have it.
+// is a [document.Errors] with every finding (at most document.MaxFindings),
+// each at the key that it is about; a key that is missing is reported at the mapping that should have it.
 //
 // A configuration without a main document is checked for its other documents
 // only: it adds to what a machine has.
@@ -56,6 +56,8 @@ func (c *Config) Validate(mode Mode) error {
 		v.install()
 		v.cluster()
 		v.kubernetes()
+		v.workerRules()
+		v.kubeSpanRules()
 	}
 
 	v.documents()
@@ -108,9 +110,13 @@ func (v *validator) fail(p path, format string, args ...any) {
 }
 
 func (v *validator) hint(p path, hint, format string, args ...any) {
-	name := v.prefix + p.String()
-	if name != "" {
-		name += ": "
+	if len(v.errs) >= document.MaxFindings {
+		return // each costs time, and whoever sends a configuration may mean harm
+	}
+
+	name := v.prefix
+	if len(p) > 0 {
+		name += p.String() + ": "
 	}
 
 	e := document.At(v.config.source.file, v.config.source.data, v.find(p), "%s%s", name, fmt.Sprintf(format, args...))

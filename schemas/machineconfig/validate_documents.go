@@ -19,6 +19,7 @@ func (v *validator) documents() {
 
 		v.prefix += ": "
 		v.document(doc)
+		v.conflict(doc)
 	}
 
 	v.root, v.prefix = nil, ""
@@ -58,6 +59,14 @@ func (v *validator) document(doc documents.Document) {
 		v.documentLink(&d.Link)
 	case *documents.WireguardConfig:
 		v.required(path{"privateKey"}, d.PrivateKey)
+		v.wireGuardKey(path{"privateKey"}, d.PrivateKey)
+
+		for i, peer := range d.Peers {
+			v.required(path{"peers", i, "publicKey"}, peer.PublicKey)
+			v.wireGuardKey(path{"peers", i, "publicKey"}, peer.PublicKey)
+			v.cidrs(path{"peers", i, "allowedIPs"}, peer.AllowedIPs)
+		}
+
 		v.documentLink(&d.Link)
 	case *documents.RoutingRuleConfig:
 		v.required(path{"table"}, d.Table)
@@ -114,10 +123,6 @@ func (v *validator) hostnameConfig(d *documents.HostnameConfig) {
 		v.fail(nil, "needs either auto or hostname")
 	case d.Auto != "" && d.Auto != "off" && d.Hostname != "":
 		v.fail(path{"auto"}, "auto and hostname exclude each other")
-	}
-
-	if d.Hostname != "" && v.config.Machine.Network.Hostname != "" {
-		v.fail(path{"hostname"}, "machine.network.hostname gives a name too")
 	}
 }
 

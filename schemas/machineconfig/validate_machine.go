@@ -2,8 +2,8 @@ package machineconfig
 
 import (
 	"maps"
+	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/akmon-os/akmon/schemas/machineconfig/v1alpha1"
@@ -114,7 +114,10 @@ func (v *validator) install() {
 	}
 
 	v.oneOf(at.join("diskSelector", "type"), m.Install.DiskSelector.Type, "ssd", "hdd", "nvme", "sd")
-	v.sizeBounds(at.join("diskSelector", "size"), m.Install.DiskSelector.Size)
+
+	if size := m.Install.DiskSelector.Size; size != "" && !sizeBound.MatchString(size) {
+		v.fail(at.join("diskSelector", "size"), "%q is not a size, or a bound on it such as >= 4GB", size)
+	}
 
 	for i, disk := range m.Disks {
 		here := path{"machine", "disks", i}
@@ -125,22 +128,25 @@ func (v *validator) install() {
 		}
 	}
 
-	v.encryption(path{"machine", "systemDiskEncryption", "state"}, &m.SystemDiskEncryption.State)
-	v.encryption(path{"machine", "systemDiskEncryption", "ephemeral"}, &m.SystemDiskEncryption.Ephemeral)
+	v.systemEncryption(path{"machine", "systemDiskEncryption", "state"}, &m.SystemDiskEncryption.State)
+	v.systemEncryption(path{"machine", "systemDiskEncryption", "ephemeral"}, &m.SystemDiskEncryption.Ephemeral)
 }
 
-// sizeBounds checks a text such as ">= 4GB, < 1TiB".
-func (v *validator) sizeBounds(at path, text string) {
-	if text == "" {
-		return
-	}
+// sizeBound is a size, or a bound on it such as ">= 4GB".
+var sizeBound = regexp.MustCompile(`^(==|<=|>=|<|>)?\s*\d+(\.\d+)?\s*([kKmMgGtTpPeE]?i?[bB]?)$`)
 
-	for bound := range strings.SplitSeq(text, ",") {
-		size := strings.TrimSpace(strings.TrimLeft(strings.TrimSpace(bound), "<>="))
-		number := strings.TrimRight(size, "KMGTPEiBkb ")
+// systemEncryption checks the older place for encryption, which does not have
+// all that VolumeConfig documents have.
+func (v *validator) systemEncryption(at path, e *v1alpha1.Encryption) {
+	v.encryption(at, e)
 
-		if _, err := strconv.ParseFloat(number, 64); err != nil {
-			v.fail(at, "%q is not a size, or a bound on it such as >= 4GB", strings.TrimSpace(bound))
+	for i, key := range e.Keys {
+		if key.LockToState {
+			v.fail(at.join("keys", i, "lockToState"), "only a VolumeConfig document can say this")
+		}
+
+		if key.TPM != nil && len(key.TPM.Options.PCRs) > 0 {
+			v.fail(at.join("keys", i, "tpm", "options"), "only a VolumeConfig document can say this")
 		}
 	}
 }

@@ -80,7 +80,10 @@ func (v *validator) link(at path, link *v1alpha1.Interface) {
 	v.oneOf(at.join("bond", "mode"), link.Bond.Mode, bondModes...)
 	v.port(at.join("wireguard", "listenPort"), link.WireGuard.ListenPort)
 
+	v.wireGuardKey(at.join("wireguard", "privateKey"), link.WireGuard.PrivateKey)
+
 	for i, peer := range link.WireGuard.Peers {
+		v.wireGuardKey(at.join("wireguard", "peers", i, "publicKey"), peer.PublicKey)
 		v.required(at.join("wireguard", "peers", i, "publicKey"), peer.PublicKey)
 		v.cidrs(at.join("wireguard", "peers", i, "allowedIPs"), peer.AllowedIPs)
 	}

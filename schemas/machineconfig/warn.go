@@ -29,8 +29,8 @@ const (
 )
 
 // acted are the keys of the main document that this version acts on, with all
-// that is below them. Who makes a
-// controller act on a key adds the key here.
+// that is below them; lists are looked through. Who makes a controller act on
+// a key adds the key here.
 var acted = tree(
 	"version",
 	"persist",
@@ -40,6 +40,18 @@ var acted = tree(
 	"machine.acceptedCAs",
 	"machine.certSANs",
 	"machine.network.hostname",
+	"machine.network.nameservers",
+	"machine.network.searchDomains",
+	"machine.network.extraHostEntries",
+	"machine.network.interfaces.interface",
+	"machine.network.interfaces.deviceSelector",
+	"machine.network.interfaces.addresses",
+	"machine.network.interfaces.routes",
+	"machine.network.interfaces.mtu",
+	"machine.network.interfaces.ignore",
+	"machine.network.interfaces.dhcp",
+	"machine.network.interfaces.dhcpOptions.routeMetric",
+	"machine.network.interfaces.dhcpOptions.ipv4",
 	"machine.features.stableHostname",
 )
 
@@ -106,10 +118,17 @@ func (w *warner) add(n *yaml.Node, path, message string) {
 	w.list = append(w.list, Warning{File: w.src.file, Line: n.Line, Column: n.Column, Path: path, Message: message})
 }
 
-// walk warns of what is in the mapping n but not in known. Where nothing below
-// a key is known the key itself is named, once.
+// walk warns of what is in the mapping n, or in the mappings of the list n, but
+// not in known. Where nothing below a key is known the key itself is named, once.
 func (w *warner) walk(n *yaml.Node, prefix string, known node) {
 	n = resolve(n)
+
+	if n.Kind == yaml.SequenceNode {
+		for i, item := range n.Content {
+			w.walk(item, fmt.Sprintf("%s[%d]", prefix, i), known)
+		}
+	}
+
 	if n.Kind != yaml.MappingNode {
 		return
 	}

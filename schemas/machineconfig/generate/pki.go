@@ -27,7 +27,7 @@ const (
 	ClientLifetime = 365 * 24 * time.Hour
 )
 
-// Roles that a client certificate may carry, as its organizations.
+// Roles that a client certificate may carry, as its O attributes.
 const (
 	RoleAdmin        = "os:admin"
 	RoleOperator     = "os:operator"
@@ -118,7 +118,7 @@ func newAuthority(now time.Time, random io.Reader, subject pkix.Name, ecdsaKey b
 }
 
 // ClientCertificate makes a certificate for a client of the machine API, with
-// the roles as its organizations, and its Ed25519 key; both are PEM. It is
+// the roles as its O attributes, and its Ed25519 key; both are PEM. It is
 // valid from now, but never longer than the authority.
 func ClientCertificate(now time.Time, random io.Reader, ca v1alpha1.CertificateAndKey, lifetime time.Duration, roles ...string) (crt, key []byte, err error) {
 	block, _ := pem.Decode(ca.Crt)

@@ -31,7 +31,7 @@ type InstallExtension struct {
 // DiskSelector is the value of `machine.install.diskSelector`. Every key that
 // is set must match; texts may hold * and ?.
 type DiskSelector struct {
-	// Size is a bound, or several joined by commas, such as ">= 4GB".
+	// Size is a size, or a bound on it such as ">= 4GB".
 	Size     string `yaml:"size,omitempty"`
 	Name     string `yaml:"name,omitempty"`
 	Model    string `yaml:"model,omitempty"`
