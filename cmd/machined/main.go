@@ -1,0 +1,30 @@
+// Command machined is every program of a machine in one: what it does depends on
+// the name that it is called by (init or machined, apid).
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+
+	"github.com/akmon-os/akmon/internal/version"
+	"github.com/akmon-os/akmon/runtime/apid"
+	"github.com/akmon-os/akmon/runtime/machined"
+)
+
+func main() {
+	switch name := filepath.Base(os.Args[0]); name {
+	case "apid":
+		os.Exit(apid.Main(apid.Options{Machine: machined.MachineSocket, State: machined.StateSocket, Listen: ":" + apid.Port}))
+	case "init", "machined":
+		if os.Getpid() != 1 {
+			fmt.Fprintf(os.Stderr, "%s %s: machined is the first process of a machine and can't be started by hand\n", version.Name, version.Tag)
+			os.Exit(2)
+		}
+
+		machined.Main()
+	default:
+		fmt.Fprintf(os.Stderr, "%s %s: %q is not a name that this program knows\n", version.Name, version.Tag, name)
+		os.Exit(2)
+	}
+}
