@@ -6,10 +6,14 @@ import (
 	"io"
 )
 
-// ReadAt implements io.ReaderAt over the whole list.
+// ReadAt implements io.ReaderAt over the whole list. A nil list is empty.
 func (l *List) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, errors.New("reading a list at a negative offset")
+	}
+
+	if l == nil {
+		l = &List{}
 	}
 
 	n := 0

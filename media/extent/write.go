@@ -28,6 +28,10 @@ func (l *List) WriteTo(w io.Writer) (int64, error) {
 		return err
 	}
 
+	if l == nil {
+		return 0, nil
+	}
+
 	for i := range l.extents {
 		e := &l.extents[i]
 
@@ -96,6 +100,10 @@ func (l *List) WriteFile(f *os.File, off int64) error {
 				return fmt.Errorf("extending the output to %d bytes: %w", end, err)
 			}
 		}
+	}
+
+	if l == nil {
+		return nil
 	}
 
 	for i := range l.extents {

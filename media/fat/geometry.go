@@ -73,20 +73,30 @@ func divide(t Type, sector, cluster, rootDir, clusters int64) geometry {
 	return g
 }
 
-// fit returns the geometry with the most clusters that fits in size bytes.
+// fit returns the geometry of a volume of exactly size bytes. Readers compute
+// the number of clusters from the space that is left after the tables, so the
+// tables must be long enough for just that number: the shortest such are taken.
 func fit(t Type, sector, cluster, rootDir, size int64) geometry {
-	n := min(size/cluster, maxClusters32)
-	for n > 0 {
+	var best geometry
+
+	for n := min(size/cluster, maxClusters32); n > 0; {
 		g := divide(t, sector, cluster, rootDir, n)
-		if g.size <= size {
-			g.size = size
-			return g
+
+		fits := (size - g.data) / cluster
+		if g.data > size || fits > n {
+			break
 		}
 
-		n -= max(1, (g.size-size)/cluster)
+		shrunk := fits < n
+		g.clusters, g.size, n = fits, size, fits
+		best = g
+
+		if !shrunk {
+			break
+		}
 	}
 
-	return geometry{}
+	return best
 }
 
 // candidates lists the type and cluster size pairs to try, best first.
@@ -147,7 +157,8 @@ func choose(o *Options, rootDir int64, need func(cluster int64, t Type) int64) (
 				n = max(n, low) // the smallest volume of this type
 			}
 
-			g = divide(c.typ, sector, c.cluster, root, n)
+			// Whole pages, so that the volume can be a partition of any disk.
+			g = divide(c.typ, sector, c.cluster, root, roundUp(n, max(1, alignment/c.cluster)))
 		}
 
 		switch {
