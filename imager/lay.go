@@ -10,7 +10,7 @@ import (
 	"strings"
 
 	"github.com/akmon-os/akmon/imager/assets"
-	"github.com/akmon-os/akmon/imager/cmdline"
+	"github.com/akmon-os/akmon/installer/cmdline"
 	"github.com/akmon-os/akmon/media/extent"
 	"github.com/akmon-os/akmon/media/pe"
 	"github.com/akmon-os/akmon/schemas/profile"
