@@ -202,9 +202,9 @@ func (l *layer) installer() (ref string, insecure bool, err error) {
 	case l.o.Installer != "":
 		return l.o.Installer, insecure, nil
 	case b.OCIPath != "":
-		return b.OCIPath, insecure, nil
+		return assets.LocalPrefix + b.OCIPath, insecure, nil
 	case b.TarballPath != "":
-		return b.TarballPath, insecure, nil
+		return assets.LocalPrefix + b.TarballPath, insecure, nil
 	case b.ImageRef != "":
 		return withTag(b.ImageRef, l.p.Version), insecure, nil
 	case l.o.DefaultInstaller != "":

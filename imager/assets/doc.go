@@ -9,6 +9,8 @@
 //     writes; where it holds several images, PATH:NAME chooses one;
 //   - a directory that holds usr/install/ARCH, ARCH, or the files themselves.
 //
+// [LocalPrefix] says that a path is meant, as the rest of akmon writes layouts.
+//
 // [Open] reads no more than it must. Files in an uncompressed local layer are
 // not extracted at all: they become ranges of the layer, whose digest is
 // checked while they are used ([Set.Verify] waits for the result). Files in a

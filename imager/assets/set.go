@@ -27,6 +27,9 @@ const (
 // each architecture.
 const InstallDir = "/usr/install"
 
+// LocalPrefix makes a reference a path: it is never looked for in a registry.
+const LocalPrefix = "oci:"
+
 // maxFile bounds one file, in bytes: a PE image can't hold more.
 const maxFile = 1<<32 - 1
 
@@ -127,6 +130,7 @@ func Open(ctx context.Context, ref string, o Options) (*Set, error) {
 }
 
 func open(ctx context.Context, ref string, o *Options) (*Set, error) {
+	ref, local := strings.CutPrefix(ref, LocalPrefix)
 	file, name := ref, ""
 
 	st, err := os.Stat(file)
@@ -140,7 +144,7 @@ func open(ctx context.Context, ref string, o *Options) (*Set, error) {
 	}
 
 	switch {
-	case err != nil && looksLikePath(ref):
+	case err != nil && (local || looksLikePath(ref)):
 		return nil, err
 	case err != nil:
 		return openRegistry(ctx, ref, o)
