@@ -28,8 +28,9 @@ import (
 type Options struct {
 	// Machine is machined's API socket, State the one with apid's own resources.
 	Machine, State string
-	// Listen is the address to serve on.
-	Listen string
+	// Listen is the address to serve on; Listening, if set, is told the one in use.
+	Listen    string
+	Listening func(addr string)
 }
 
 // Grace is how long calls may take to end when apid is stopped.
@@ -94,6 +95,10 @@ func Run(ctx context.Context, opts Options, logger *zap.Logger) error {
 	}
 
 	logger.Info("serving the machine API", zap.Stringer("address", l.Addr()))
+
+	if opts.Listening != nil {
+		opts.Listening(l.Addr().String())
+	}
 
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

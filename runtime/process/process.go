@@ -36,10 +36,6 @@ type Spec struct {
 	CgroupFD  int
 }
 
-// NeverForServices are the capabilities outside the bounding set of everything
-// that a machine runs: only machined itself loads modules and reboots.
-var NeverForServices = []uintptr{unix.CAP_SYS_MODULE, unix.CAP_SYS_BOOT}
-
 // AllCaps lists every capability that this kernel knows.
 func AllCaps() []uintptr {
 	var out []uintptr

@@ -33,7 +33,9 @@ type Options struct {
 	// Fetch asks the platform; it returns nil when the platform has none to give,
 	// and an error to be asked again.
 	Fetch func(context.Context) ([]byte, error)
-	Mode  machineconfig.Mode
+	// NeedsNetwork keeps Fetch waiting for the first address.
+	NeedsNetwork bool
+	Mode         machineconfig.Mode
 	// Listen is where the maintenance service should listen.
 	Listen string
 	// Failed is told of a configuration that was found and is not usable.
@@ -127,7 +129,7 @@ func (*AcquireController) Outputs() []controller.Output {
 // Run implements controller.Controller.
 func (c *AcquireController) Run(ctx context.Context, r controller.Runtime, logger *zap.Logger) error {
 	fetched := make(chan []byte, 1)
-	fetching, maintenance := false, false
+	loaded, fetching, maintenance := false, false, false
 
 	for {
 		var req *request
@@ -158,12 +160,15 @@ func (c *AcquireController) Run(ctx context.Context, r controller.Runtime, logge
 			c.active = got.data
 		}
 
-		if c.active == nil && !fetching && !maintenance {
-			if c.active = c.load(logger); c.active == nil {
-				fetching = true
+		if c.active == nil && !loaded {
+			loaded = true
+			c.active = c.load(logger)
+		}
 
-				go func() { fetched <- c.fetch(ctx, logger) }()
-			}
+		if c.active == nil && !fetching && !maintenance && c.reachable(ctx, r) {
+			fetching = true
+
+			go func() { fetched <- c.fetch(ctx, logger) }()
 		}
 
 		err := c.publish(ctx, r, maintenance)
@@ -178,6 +183,17 @@ func (c *AcquireController) Run(ctx context.Context, r controller.Runtime, logge
 
 		r.ResetRestartBackoff()
 	}
+}
+
+// reachable says whether asking the platform makes sense yet.
+func (c *AcquireController) reachable(ctx context.Context, r controller.Reader) bool {
+	if !c.opts.NeedsNetwork {
+		return true
+	}
+
+	status, err := safe.ReaderGetByID[*network.Status](ctx, r, network.StatusID)
+
+	return err == nil && status.TypedSpec().AddressReady
 }
 
 func (c *AcquireController) load(logger *zap.Logger) []byte {

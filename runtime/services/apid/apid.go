@@ -73,11 +73,13 @@ func (s *Service) Prepare(ctx context.Context, waiting func(string)) error {
 		return nil
 	}
 
-	waiting("the maintenance service to end")
+	maintenance := runtime.NewMaintenanceServiceConfig().Metadata()
+	if _, err := s.State.Get(ctx, maintenance); err == nil {
+		waiting("the maintenance service to end")
 
-	_, err := s.State.WatchFor(ctx, runtime.NewMaintenanceServiceConfig().Metadata(), state.WithEventTypes(state.Destroyed))
-	if err != nil {
-		return fmt.Errorf("wait for the end of maintenance: %w", err)
+		if _, err = s.State.WatchFor(ctx, maintenance, state.WithEventTypes(state.Destroyed)); err != nil {
+			return fmt.Errorf("wait for the end of maintenance: %w", err)
+		}
 	}
 
 	return s.MaintenanceStopped(ctx)
