@@ -8,6 +8,7 @@ import (
 
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/containerd/v2/plugins/content/local"
+	"github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/tonistiigi/fsutil"
 
@@ -95,6 +96,17 @@ func (l layouts) ReaderAt(ctx context.Context, desc ocispecs.Descriptor) (conten
 	}
 
 	return l.all[len(l.all)-1].ReaderAt(ctx, desc)
+}
+
+// Info tells what the store that has dgst knows of it.
+func (l layouts) Info(ctx context.Context, dgst digest.Digest) (content.Info, error) {
+	for _, store := range l.all[:len(l.all)-1] {
+		if info, err := store.Info(ctx, dgst); err == nil {
+			return info, nil
+		}
+	}
+
+	return l.all[len(l.all)-1].Info(ctx, dgst)
 }
 
 // Fetch brings all that the targets need into the store, without building.
