@@ -65,15 +65,15 @@ a signature when there is a --key.`,
 				return err
 			}
 
+			if flags.progress != "quiet" {
+				result.WriteSummary(cmd.ErrOrStderr())
+			}
+
 			if asJSON {
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
 
 				return encoder.Encode(result)
-			}
-
-			if flags.progress != "quiet" {
-				result.WriteSummary(cmd.ErrOrStderr())
 			}
 
 			for _, t := range result.Targets {

@@ -227,7 +227,7 @@ func (e *embedded) dialSession(ctx context.Context, _ string, meta map[string][]
 	pipe := bufconn.Listen(pipeSize)
 
 	go func() {
-		defer pipe.Close()
+		defer func() { _ = pipe.Close() }() // it has no resources
 
 		conn, err := pipe.Accept()
 		if err != nil {

@@ -34,7 +34,7 @@ func (e *Engine) explain(ctx context.Context, err error, recorder *progress.Reco
 		dirs = append([]string{e.embedded.dir}, dirs...)
 	}
 
-	if found := diskFull(full, dirs...); found != full {
+	if found := diskFull(full, dirs...); !errors.Is(full, found) {
 		return found
 	}
 

@@ -87,7 +87,6 @@ func New(node *Node, rules authz.Rules, options ...grpc.ServerOption) *grpc.Serv
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.ChainUnaryInterceptor(guardUnary(node.Logger), rules.Unary),
 		grpc.ChainStreamInterceptor(guardStream(node.Logger), rules.Stream),
-		grpc.SharedWriteBuffer(true),
 		grpc.UnknownServiceHandler(func(_ any, ss grpc.ServerStream) error {
 			name, _ := grpc.MethodFromServerStream(ss)
 			if err := rules.Check(name, authz.FromContext(ss.Context())); err != nil {

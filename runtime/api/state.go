@@ -49,7 +49,7 @@ func Filter(st state.State) state.FilteringRule {
 // serves with: reads of the listed types and nothing else. Who may open the
 // socket may read them, sensitive or not.
 func NewStateServer(st state.State, types ...resource.Type) *grpc.Server {
-	s := grpc.NewServer(grpc.SharedWriteBuffer(true))
+	s := grpc.NewServer()
 
 	v1alpha1.RegisterStateServer(s, server.NewState(state.Filter(st, func(_ context.Context, access state.Access) error {
 		if !access.Verb.Readonly() || !slices.Contains(types, access.ResourceType) {

@@ -97,8 +97,7 @@ type remote struct {
 func New(path string, id *Identity) (*Server, error) {
 	local, err := grpc.NewClient("unix://"+path,
 		grpc.WithTransportCredentials(insecure.NewCredentials()),
-		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(proxy.Codec()), grpc.MaxCallRecvMsgSize(api.MaxMessage)),
-		grpc.WithSharedWriteBuffer(true))
+		grpc.WithDefaultCallOptions(grpc.ForceCodecV2(proxy.Codec()), grpc.MaxCallRecvMsgSize(api.MaxMessage)))
 	if err != nil {
 		return nil, fmt.Errorf("connect to machined: %w", err)
 	}
@@ -115,7 +114,6 @@ func New(path string, id *Identity) (*Server, error) {
 		grpc.MaxRecvMsgSize(api.MaxMessage),
 		grpc.MaxConcurrentStreams(128),
 		grpc.ConnectionTimeout(10*time.Second),
-		grpc.SharedWriteBuffer(true),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),
 		grpc.KeepaliveParams(keepalive.ServerParameters{Time: 2 * time.Minute, Timeout: 20 * time.Second}),
 		grpc.UnknownServiceHandler(proxy.TransparentHandler(s.direct, proxy.WithStreamedDetector(streamed))),

@@ -138,8 +138,8 @@ func FuzzParse(f *testing.F) {
 		f.Fatal(err)
 	}
 
-	f.Add([]byte(pair.Crt))
-	f.Add([]byte(pair.Key))
+	f.Add(pair.Crt)
+	f.Add(pair.Key)
 	f.Add([]byte("-----BEGIN CERTIFICATE-----\n-----END CERTIFICATE-----\n"))
 
 	f.Fuzz(func(_ *testing.T, data []byte) {

@@ -47,7 +47,7 @@ func RegisterEncoders() error { return encoders() }
 
 // namespaces are described for `get namespaces`.
 var namespaces = []struct{ name, description string }{
-	{string(v1alpha1.Namespace), "The machine and its services."},
+	{v1alpha1.Namespace, "The machine and its services."},
 	{string(config.Namespace), "The machine configuration."},
 	{string(network.ConfigNamespace), "Network settings as each layer wants them."},
 	{string(network.Namespace), "Network settings as decided, and the state of the network."},

@@ -130,6 +130,9 @@ func (b *bench) check(only string, rest []string) error {
 		b.installer = filepath.Join(b.out, b.profile, "installer")
 	}
 
+	// As akmon takes it; here it is also a path whose files are read.
+	b.installer = strings.TrimPrefix(b.installer, "oci:")
+
 	return nil
 }
 

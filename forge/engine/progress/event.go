@@ -14,19 +14,19 @@ import (
 type EventType string
 
 const (
-	// EventStarted: a step began to run.
+	// EventStarted says that a step began to run.
 	EventStarted EventType = "started"
-	// EventCached: an earlier result serves, the step did not run.
+	// EventCached says that an earlier result serves: the step did not run.
 	EventCached EventType = "cached"
-	// EventCompleted: a step ended well.
+	// EventCompleted says that a step ended well.
 	EventCompleted EventType = "completed"
-	// EventFailed: a step ended in an error, or was cancelled.
+	// EventFailed says that a step ended in an error, or was cancelled.
 	EventFailed EventType = "failed"
-	// EventOutput: a step printed something.
+	// EventOutput carries what a step printed.
 	EventOutput EventType = "output"
-	// EventTransfer: bytes were moved or layers written on behalf of a step.
+	// EventTransfer says that bytes were moved or layers written on behalf of a step.
 	EventTransfer EventType = "transfer"
-	// EventWarning: the builder warns about a step.
+	// EventWarning carries a warning of the builder about a step.
 	EventWarning EventType = "warning"
 )
 
