@@ -1,5 +1,6 @@
 // Command machined is every program of a machine in one: what it does depends on
-// the name that it is called by (init or machined, apid).
+// the name that it is called by: init or machined, apid, or a program that the
+// kernel wants to start (see modules.Helper).
 package main
 
 import (
@@ -10,12 +11,15 @@ import (
 	"github.com/akmon-os/akmon/internal/version"
 	"github.com/akmon-os/akmon/runtime/apid"
 	"github.com/akmon-os/akmon/runtime/machined"
+	"github.com/akmon-os/akmon/runtime/modules"
 )
 
 func main() {
 	switch name := filepath.Base(os.Args[0]); name {
 	case "apid":
 		os.Exit(apid.Main(apid.Options{Machine: machined.MachineSocket, State: machined.StateSocket, Listen: ":" + apid.Port}))
+	case "usermodehelper", "modprobe", "poweroff", "reboot":
+		os.Exit(modules.Helper(os.Args))
 	case "init", "machined":
 		if os.Getpid() != 1 {
 			fmt.Fprintf(os.Stderr, "%s %s: machined is the first process of a machine and can't be started by hand\n", version.Name, version.Tag)

@@ -26,6 +26,7 @@ import (
 	"github.com/akmon-os/akmon/runtime/dhcp"
 	"github.com/akmon-os/akmon/runtime/kmsg"
 	"github.com/akmon-os/akmon/runtime/maintenance"
+	"github.com/akmon-os/akmon/runtime/modules"
 	"github.com/akmon-os/akmon/runtime/mounts"
 	"github.com/akmon-os/akmon/runtime/netkernel"
 	"github.com/akmon-os/akmon/runtime/platform/metal"
@@ -110,6 +111,7 @@ func (m *machined) controllers(node *api.Node, acquire *config.AcquireController
 		&maintenance.Controller{Node: node, Started: func(net.Addr) { m.maintenance.taken() }, Stopped: m.maintenance.free},
 	}
 
+	all = append(all, m.kernelModules()...)
 	all = append(all, secrets.Controllers()...)
 
 	return append(all, network.Controllers(network.System{
@@ -118,6 +120,21 @@ func (m *machined) controllers(node *api.Node, acquire *config.AcquireController
 		SetHostname: setHostname,
 		MachineID:   func() string { return ctrlmachine.SystemInformation(dmi).UUID },
 	})...)
+}
+
+// kernelModules are the controllers that load modules: those of a machine whose
+// kernel is its own and has some.
+func (m *machined) kernelModules() []controller.Controller {
+	out := []controller.Controller{&ctrlmachine.KernelModuleConfigController{}}
+
+	tree, err := modules.Running()
+	if err != nil || !ownKernel() || tree.Empty() {
+		return out
+	}
+
+	return append(out, &ctrlmachine.KernelModuleController{
+		Loader: &modules.Loader{Tree: tree, Args: m.args}, Watch: modules.Watch, Loaded: modules.ReadLoaded,
+	})
 }
 
 func setHostname(host, domain string) error {

@@ -99,6 +99,12 @@ func TestWireForm(t *testing.T) {
 	pid := runtime.NewServicePID("apid")
 	*pid.TypedSpec() = runtime.ServicePIDSpec{PID: 7, MountNamespace: "m"}
 
+	module := runtime.NewKernelModuleSpec("dummy")
+	*module.TypedSpec() = runtime.KernelModuleSpecSpec{Name: "dummy", Parameters: []string{"p=1"}}
+
+	loaded := runtime.NewLoadedKernelModule("dummy")
+	*loaded.TypedSpec() = runtime.LoadedKernelModuleSpec{Size: 1, ReferenceCount: 2, Dependencies: []string{"d"}, State: "Live", Address: "0x0"}
+
 	hostname := network.NewHostnameSpec(network.Namespace, network.HostnameID)
 	*hostname.TypedSpec() = network.HostnameSpecSpec{Hostname: "h", Domainname: "d", ConfigLayer: network.LayerOperator}
 
@@ -198,6 +204,8 @@ func TestWireForm(t *testing.T) {
 		{version, &runtimepb.VersionSpec{}, nil},
 		{maintenance, &runtimepb.MaintenanceServiceConfigSpec{}, nil},
 		{pid, &runtimepb.ServicePIDSpec{}, nil},
+		{module, &runtimepb.KernelModuleSpecSpec{}, nil},
+		{loaded, &runtimepb.LoadedKernelModuleSpec{}, nil},
 		{hostname, &networkpb.HostnameSpecSpec{}, nil},
 		{hostnameStatus, &networkpb.HostnameStatusSpec{}, nil},
 		{resolver, &networkpb.ResolverSpecSpec{}, nil},

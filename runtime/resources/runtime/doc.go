@@ -1,5 +1,5 @@
 // Package runtime holds the resources about the machine as a whole: its stage,
-// its kernel command line, its platform, what it has mounted.
+// its kernel command line and modules, its platform, what it has mounted.
 package runtime
 
 import (
@@ -22,6 +22,8 @@ func Entries() []registry.Entry {
 		registry.Of[VersionSpec, versionExt](),
 		registry.Of[MaintenanceServiceConfigSpec, maintenanceServiceConfigExt](),
 		registry.Of[ServicePIDSpec, servicePIDExt](),
+		registry.Of[KernelModuleSpecSpec, kernelModuleSpecExt](),
+		registry.Of[LoadedKernelModuleSpec, loadedKernelModuleExt](),
 	}
 }
 
