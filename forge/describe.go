@@ -4,9 +4,13 @@ import (
 	"context"
 	"crypto"
 	"fmt"
+	"net/url"
+	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
+	"github.com/akmon-os/akmon/forge/bootstrap"
 	"github.com/akmon-os/akmon/forge/engine"
 	"github.com/akmon-os/akmon/forge/graph"
 	"github.com/akmon-os/akmon/forge/publish"
@@ -33,7 +37,10 @@ func (o *Options) publish(ctx context.Context, t *target, solved *engine.Result,
 			return result, err
 		}
 
-		description := t.describe(image.Digest().String(), epoch)
+		description, err := t.describe(image.Digest().String(), epoch)
+		if err != nil {
+			return result, fmt.Errorf("describe %s: %w", t.name, err)
+		}
 
 		// The files of an index would be those of several images.
 		if !image.IsIndex() {
@@ -78,7 +85,7 @@ func (o *Options) publish(ctx context.Context, t *target, solved *engine.Result,
 }
 
 // describe collects what is in the target and what built it.
-func (t *target) describe(digest string, epoch time.Time) sbom.Image {
+func (t *target) describe(digest string, epoch time.Time) (sbom.Image, error) {
 	root := t.nodes[0]
 	image := sbom.Image{
 		Name: root.Name, Version: root.Version, Digest: digest,
@@ -93,46 +100,81 @@ func (t *target) describe(digest string, epoch time.Time) sbom.Image {
 		markInside(n, inside)
 	}
 
-	seen, listed := map[*graph.Node]bool{root: true}, map[string]bool{}
+	var components, tools []sbom.Component
 
-	var visit func(n *graph.Node)
+	seen := map[*graph.Node]bool{}
 
-	visit = func(n *graph.Node) {
+	var visit func(n *graph.Node) error
+
+	visit = func(n *graph.Node) error {
+		if seen[n] {
+			return nil
+		}
+
+		seen[n] = true
+
+		switch {
+		case n == root:
+		case inside[n]:
+			components = append(components, component(n))
+		default:
+			tools = append(tools, component(n))
+		}
+
 		for _, e := range n.Edges {
-			if e.Node == nil || seen[e.Node] {
-				continue
+			if e.Node != nil {
+				if err := visit(e.Node); err != nil {
+					return err
+				}
 			}
 
-			seen[e.Node] = true
-			visit(e.Node)
-
-			// One package may be there for several platforms.
-			c := component(e.Node)
-			key := c.Name + "@" + c.Version
-			if listed[key] {
-				continue
+			packages, err := debianComponents(e)
+			if err != nil {
+				return err
 			}
 
-			listed[key] = true
-
-			if inside[e.Node] {
-				image.Components = append(image.Components, c)
+			if inside[n] && reaches(n, e) {
+				components = append(components, packages...)
 			} else {
-				image.Tools = append(image.Tools, c)
+				tools = append(tools, packages...)
 			}
 		}
+
+		return nil
 	}
 
 	for _, n := range t.nodes {
-		visit(n)
+		if err := visit(n); err != nil {
+			return image, err
+		}
 	}
 
-	return image
+	// A package may be there for several platforms, or as part and as tool.
+	listed := map[string]bool{}
+	image.Components = unlisted(components, listed)
+	image.Tools = unlisted(tools, listed)
+
+	return image, nil
 }
 
-// markInside finds the packages whose files reach the image. A dependency
-// that is put at / serves the build; one that is put elsewhere is on its way
+func unlisted(components []sbom.Component, listed map[string]bool) []sbom.Component {
+	return slices.DeleteFunc(components, func(c sbom.Component) bool {
+		key := c.Name + "@" + c.Version
+		again := listed[key]
+		listed[key] = true
+
+		return again
+	})
+}
+
+// reaches tells whether the files of a dependency reach the output of n: one
+// that is put at / serves the build, one that is put elsewhere is on its way
 // into the output, as is all that a package without steps passes on.
+func reaches(n *graph.Node, e graph.Edge) bool {
+	return e.Target() != "/" || len(n.Steps) == 0
+}
+
+// markInside finds the packages whose files reach the image.
 func markInside(n *graph.Node, inside map[*graph.Node]bool) {
 	if inside[n] {
 		return
@@ -141,10 +183,34 @@ func markInside(n *graph.Node, inside map[*graph.Node]bool) {
 	inside[n] = true
 
 	for _, e := range n.Edges {
-		if e.Node != nil && (e.Target() != "/" || len(n.Steps) == 0) {
+		if e.Node != nil && reaches(n, e) {
 			markInside(e.Node, inside)
 		}
 	}
+}
+
+// debianComponents are the packages that a lock file pins.
+func debianComponents(e graph.Edge) ([]sbom.Component, error) {
+	if e.Debian == "" {
+		return nil, nil
+	}
+
+	lock, err := bootstrap.LoadLock(filepath.Join(e.Owner.Tree.Dir(), e.Lock()))
+	if err != nil {
+		return nil, err
+	}
+
+	var components []sbom.Component
+
+	for _, p := range lock.Userlands[bootstrap.DebianArch(e.Platform.Architecture, e.Platform.Variant)] {
+		components = append(components, sbom.Component{
+			Name: p.Name, Version: p.Version, Supplier: "Debian",
+			PURL:    fmt.Sprintf("pkg:deb/debian/%s@%s?arch=%s", p.Name, url.QueryEscape(p.Version), p.Arch),
+			Sources: []sbom.Source{{URL: p.URL, SHA256: p.SHA256, SHA512: p.SHA512}},
+		})
+	}
+
+	return components, nil
 }
 
 func component(n *graph.Node) sbom.Component {

@@ -230,6 +230,9 @@ func knownArch(n string) bool { return slices.Contains([]string{"amd64", "arm64"
 
 // missingArch is the error for an installer that has other architectures.
 func missingArch(arch string, have []string) error {
+	// Signatures and SBOMs in a layout are for no architecture.
+	have = slices.DeleteFunc(have, func(a string) bool { return a == "" })
+
 	slices.Sort(have)
 	have = slices.Compact(have)
 
