@@ -6,7 +6,6 @@ import (
 	"compress/gzip"
 	"context"
 	"errors"
-	"flag"
 	"io"
 	"os"
 	"os/exec"
@@ -15,10 +14,9 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
 	"github.com/akmon-os/akmon/imager"
 	"github.com/akmon-os/akmon/imager/assets"
+	"github.com/akmon-os/akmon/internal/golden"
 	"github.com/akmon-os/akmon/media/extent"
 	"github.com/akmon-os/akmon/media/fat"
 	"github.com/akmon-os/akmon/media/iso9660"
@@ -26,8 +24,6 @@ import (
 	"github.com/akmon-os/akmon/media/pe/petest"
 	"github.com/akmon-os/akmon/schemas/profile"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 // initramfs is large enough that the boot image needs no sector count.
 var initramfs = bytes.Repeat([]byte("initramfs\n"), 4<<20)
@@ -250,22 +246,7 @@ func TestGoldenLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	const golden = "testdata/iso.golden"
-
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if d := cmp.Diff(string(want), got.String()); d != "" {
-		t.Errorf("the layout changed (-want +got), run with -update if that is meant:\n%s", d)
-	}
+	golden.Equal(t, "testdata/iso.golden", got.String())
 }
 
 func TestOtherKinds(t *testing.T) {

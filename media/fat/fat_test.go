@@ -3,7 +3,6 @@ package fat_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"fmt"
 	"math"
 	"os"
@@ -13,13 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
+	"github.com/akmon-os/akmon/internal/golden"
 	"github.com/akmon-os/akmon/media/extent"
 	"github.com/akmon-os/akmon/media/fat"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func text(s string) *extent.List { return extent.FromBytes([]byte(s)) }
 
@@ -264,22 +260,7 @@ func TestGoldenLayout(t *testing.T) {
 		}
 	}
 
-	const golden = "testdata/layout.golden"
-
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if d := cmp.Diff(string(want), got.String()); d != "" {
-		t.Errorf("the layout changed (-want +got), run with -update if that is meant:\n%s", d)
-	}
+	golden.Equal(t, "testdata/layout.golden", got.String())
 }
 
 func TestSameBytesTwice(t *testing.T) {

@@ -2,7 +2,6 @@ package iso9660_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -13,11 +12,10 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/akmon-os/akmon/internal/golden"
 	"github.com/akmon-os/akmon/media/extent"
 	"github.com/akmon-os/akmon/media/iso9660"
 )
-
-var update = flag.Bool("update", false, "rewrite golden files")
 
 func pattern(n int, seed byte) *extent.List {
 	b := make([]byte, n)
@@ -294,22 +292,7 @@ func TestGoldenLayout(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	const golden = "testdata/layout.golden"
-
-	if *update {
-		if err := os.WriteFile(golden, []byte(got.String()), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if d := cmp.Diff(string(want), got.String()); d != "" {
-		t.Errorf("the layout changed (-want +got), run with -update if that is meant:\n%s", d)
-	}
+	golden.Equal(t, "testdata/layout.golden", got.String())
 }
 
 func TestSameBytesTwice(t *testing.T) {

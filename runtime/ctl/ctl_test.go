@@ -5,8 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -22,9 +20,9 @@ import (
 	"github.com/akmon-os/akmon/runtime/ctl"
 	"github.com/akmon-os/akmon/schemas/clientconfig"
 	"github.com/akmon-os/akmon/schemas/machineconfig/generate"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/akmon-os/akmon/internal/golden"
+)
 
 // session opens a session with m; what it prints is in the buffers.
 func session(t *testing.T, m *clienttest.Machine, nodes []string, roles ...string) (s *ctl.Session, out, errs *bytes.Buffer) {
@@ -59,26 +57,12 @@ var (
 )
 
 // golden compares output with testdata, but for what changes each time.
-func golden(t *testing.T, name, got string) {
+func checkGolden(t *testing.T, name, got string) {
 	t.Helper()
 
 	got = ages.ReplaceAllString(times.ReplaceAllString(got, "TIME"), "AGE ago")
 	path := filepath.Join("testdata", name)
-
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff(string(want), got); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", name, diff)
-	}
+	golden.Equal(t, path, got)
 }
 
 func serve(t *testing.T) *clienttest.Machine {
@@ -134,7 +118,7 @@ func TestCommands(t *testing.T) {
 				t.Fatal(err)
 			}
 
-			golden(t, test.name+".txt", out.String())
+			checkGolden(t, test.name+".txt", out.String())
 		})
 	}
 }

@@ -2,9 +2,7 @@ package progress_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -15,9 +13,9 @@ import (
 	digest "github.com/opencontainers/go-digest"
 
 	"github.com/akmon-os/akmon/forge/engine/progress"
-)
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+	"github.com/akmon-os/akmon/internal/golden"
+)
 
 func at(seconds int) *time.Time {
 	t := time.Date(2024, 5, 6, 7, 8, seconds, 0, time.UTC)
@@ -55,21 +53,8 @@ func TestEvents(t *testing.T) {
 		events.Update(r)
 	}
 
-	golden := filepath.Join("testdata", "events.json")
-	if *update {
-		if err := os.WriteFile(golden, out.Bytes(), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(golden)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff(string(want), out.String()); diff != "" {
-		t.Errorf("events (-want +got):\n%s", diff)
-	}
+	file := filepath.Join("testdata", "events.json")
+	golden.Equal(t, file, out.String())
 }
 
 func TestRecorder(t *testing.T) {

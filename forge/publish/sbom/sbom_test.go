@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
-	"flag"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -18,9 +16,9 @@ import (
 	spdxjson "github.com/spdx/tools-golang/json"
 	"github.com/spdx/tools-golang/spdxlib"
 	"github.com/spdx/tools-golang/utils"
-)
 
-var update = flag.Bool("update", false, "rewrite golden files")
+	"github.com/akmon-os/akmon/internal/golden"
+)
 
 func sum(text string, n int) string { return strings.Repeat(text, n)[:n] }
 
@@ -66,21 +64,7 @@ func TestGolden(t *testing.T) {
 	}
 
 	path := filepath.Join("testdata", "installer.spdx.json")
-
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("SPDX (-want +got), rewrite with -update:\n%s", diff)
-	}
+	golden.Equal(t, path, string(got))
 }
 
 func TestOrderDoesNotMatter(t *testing.T) {

@@ -1,7 +1,6 @@
 package page_test
 
 import (
-	"flag"
 	"os"
 	"path/filepath"
 	"testing"
@@ -10,9 +9,9 @@ import (
 
 	"github.com/akmon-os/akmon/test/bench/page"
 	"github.com/akmon-os/akmon/test/bench/result"
-)
 
-var update = flag.Bool("update", false, "rewrite golden files")
+	"github.com/akmon-os/akmon/internal/golden"
+)
 
 func full() *result.All {
 	taken := result.Taken{
@@ -61,23 +60,9 @@ func TestRender(t *testing.T) {
 		"partial.md": {NoOp: &result.NoOp{Taken: full().NoOp.Taken, Profile: "vm", Process: result.Samples{4.5}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			golden := filepath.Join("testdata", name)
+			file := filepath.Join("testdata", name)
 			got := page.Render(all)
-
-			if *update {
-				if err := os.WriteFile(golden, []byte(got), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-
-			want, err := os.ReadFile(golden)
-			if err != nil {
-				t.Fatal(err)
-			}
-
-			if diff := cmp.Diff(string(want), got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
-			}
+			golden.Equal(t, file, got)
 		})
 	}
 }
