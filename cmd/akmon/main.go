@@ -105,8 +105,10 @@ and renders an installer image as ISO, UKI and other media.`,
 	})
 
 	root.AddCommand(
-		newBuild(), newGraph(), newValidate(), newFetch(), newLock(),
-		newImage(), newVerify(), newPush(), newKey(), newEngine(),
+		newBuild(), newFetch(), newLock(), newEngine(),
+		newImage(), newVerify(), newPush(), newKey(),
+		newValidate(), newLint(), newFmt(), newSchema(),
+		newGraph(), newEval(), newDump(), newExplain(), newDiff(),
 	)
 
 	return root

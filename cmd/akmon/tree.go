@@ -11,15 +11,17 @@ import (
 
 func newGraph() *cobra.Command {
 	var (
-		flags  treeFlags
-		format string
+		flags   treeFlags
+		format  string
+		reverse bool
 	)
 
 	cmd := &cobra.Command{
 		Use:   "graph [TARGET...]",
 		Short: "Show which package needs which",
 		Example: `  akmon graph installer
-  akmon graph -o dot | dot -Tsvg >graph.svg`,
+  akmon graph -o svg >graph.svg
+  akmon graph musl --reverse`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := flags.options(cmd, args)
 			if err != nil {
@@ -31,9 +33,19 @@ func newGraph() *cobra.Command {
 				platform = o.Platforms[0]
 			}
 
+			if reverse {
+				o.Targets = nil
+			}
+
 			g, err := o.Graph(platform)
 			if err != nil {
 				return err
+			}
+
+			if reverse {
+				if g, err = g.Dependents(args...); err != nil {
+					return err
+				}
 			}
 
 			switch format {
@@ -41,16 +53,19 @@ func newGraph() *cobra.Command {
 				return g.WriteText(cmd.OutOrStdout())
 			case "dot":
 				return g.WriteDOT(cmd.OutOrStdout())
+			case "svg":
+				return g.WriteSVG(cmd.OutOrStdout())
 			case "json":
 				return g.WriteJSON(cmd.OutOrStdout())
 			default:
-				return usageError{fmt.Errorf("--output %q is not text, dot or json", format)}
+				return usageError{fmt.Errorf("--output %q is not text, dot, svg or json", format)}
 			}
 		},
 		ValidArgsFunction: flags.completeTargets,
 	}
 	flags.add(cmd)
-	outputFormat(cmd, &format, "text", "dot", "json")
+	outputFormat(cmd, &format, "text", "dot", "svg", "json")
+	cmd.Flags().BoolVar(&reverse, "reverse", false, "show what needs the targets instead of what they need")
 
 	return cmd
 }

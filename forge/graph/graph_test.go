@@ -1,7 +1,9 @@
 package graph_test
 
 import (
+	"encoding/xml"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"testing/fstest"
@@ -100,6 +102,76 @@ dependencies: [{stage: a}]
 	if n := g.Find("x"); n != nil {
 		t.Errorf("found %v", n)
 	}
+
+	part, err := g.Dependents("b")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	var text strings.Builder
+	if err := part.WriteText(&text); err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff("b (b)\nc (c)\n  b\n", text.String()); diff != "" {
+		t.Errorf("dependents of b (-want +got):\n%s", diff)
+	}
+
+	if diff := cmp.Diff([]string{"a", "b", "c", "d"}, names(g.Packages())); diff != "" {
+		t.Errorf("the graph has changed (-want +got):\n%s", diff)
+	}
+
+	if _, err := g.Dependents("bb"); err == nil || err.Error() != `the graph has no package "bb"; did you mean "b"?` {
+		t.Errorf("got %v", err)
+	}
+}
+
+// The picture is XML, has a box for everything, and no line goes back.
+func TestSVG(t *testing.T) {
+	treetest.Each(t, "testdata/good/*.txt", func(t *testing.T, a *treetest.Archive) {
+		g, err := load(t, a)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		var b strings.Builder
+		if err := g.WriteSVG(&b); err != nil {
+			t.Fatal(err)
+		}
+
+		var picture struct {
+			Rects []struct{} `xml:"rect"`
+			Texts []string   `xml:"text"`
+			Paths []struct {
+				D string `xml:"d,attr"`
+			} `xml:"path"`
+		}
+
+		if err := xml.Unmarshal([]byte(b.String()), &picture); err != nil {
+			t.Fatal(err)
+		}
+
+		if len(picture.Rects) != len(picture.Texts)+1 {
+			t.Errorf("%d boxes and %d labels", len(picture.Rects)-1, len(picture.Texts))
+		}
+
+		for _, n := range g.Packages() {
+			if slices.Contains(picture.Texts, n.String()) == n.Hidden() {
+				t.Errorf("%s: hidden %v, labels %v", n, n.Hidden(), picture.Texts)
+			}
+		}
+
+		for _, p := range picture.Paths {
+			var n [8]float64
+			if _, err := fmt.Sscanf(p.D, "M%f %f C%f %f %f %f %f %f", &n[0], &n[1], &n[2], &n[3], &n[4], &n[5], &n[6], &n[7]); err != nil {
+				t.Fatal(err)
+			}
+
+			if n[6] <= n[0] {
+				t.Errorf("the line %s goes back", p.D)
+			}
+		}
+	})
 }
 
 // A thousand packages, each needing the ten before it, resolve without

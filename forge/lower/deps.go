@@ -92,7 +92,12 @@ func (p *pkg) dependency(e graph.Edge) (llb.State, error) {
 
 	switch {
 	case e.Node != nil:
-		state, name = p.l.states[e.Node], e.Node.String()
+		var err error
+		if state, err = p.l.wait(e.Node); err != nil {
+			return llb.State{}, errNeeded
+		}
+
+		name = e.Node.String()
 	case e.Debian != "":
 		if p.l.opts.Debian == nil {
 			return llb.State{}, e.Owner.Errorf(e.Pos, "there is nothing to assemble Debian root file systems with")

@@ -19,6 +19,14 @@
 // file system: the package's output. A package without steps whose only
 // finalize is the whole of "/" hands its dependencies on uncopied.
 //
+// In a tree with a Pkgfile (tree.Tree.Compatible) the package directory is
+// copied to /pkg instead, where steps may change it and finalize takes it from,
+// cache directories are shared by all packages, and outputs are always copies.
+//
+// Packages are lowered several at a time. Each is marshalled at once and from
+// then on is no more than its operations (operation), which keeps the memory of
+// a large tree within bounds.
+//
 // # What the caller provides
 //
 //   - local "source": files named by the SHA-256 of their content, for each URL
@@ -29,7 +37,8 @@
 //     read-only, with GOPROXY and GOSUMDB set for the step;
 //   - OCI store "bootstrap": the images that Options.Debian names.
 //
-// [Inputs] tells what of these a target needs before anything is lowered.
+// [Inputs] tells what of these a target needs before anything is lowered;
+// [Explain] tells what the result of each package depends on.
 //
 // The same graph and options give the same bytes, always: nothing depends on
 // map order, time, or the machine.

@@ -38,7 +38,7 @@ type Options struct {
 	// Debian gives the reference, in OCI store "bootstrap", of the root file
 	// system that a lock file pins; lock is relative to the root of the
 	// tree. It may be nil when no package of the target has such a
-	// dependency.
+	// dependency. It is called from several goroutines.
 	Debian func(lock string, platform ocispecs.Platform) (ref string, err error)
 	// AlpineImage is the base of the alpine variant; [AlpineImage] when
 	// empty.
@@ -73,47 +73,23 @@ func Lower(ctx context.Context, g *graph.Graph, target string, opts Options) (*R
 		return nil, err
 	}
 
-	if opts.Epoch.IsZero() {
-		opts.Epoch = g.Tree.Epoch()
+	l := newLowering(g, opts, n.BuildPlatform)
+
+	if err := l.all(ctx, g.Closure(target)); err != nil {
+		return nil, err
 	}
 
-	if opts.AlpineImage == "" {
-		opts.AlpineImage = AlpineImage
-	}
+	state := l.lowered[n].state
 
-	if opts.LocalID == "" {
-		opts.LocalID = "akmon"
-	}
-
-	l := &lowering{opts: opts, states: map[*graph.Node]llb.State{}}
-
-	// Deep chains would otherwise recurse as deep: what is needed comes
-	// first in the closure.
-	for _, needed := range g.Closure(target) {
-		state, err := l.node(needed)
-		if err != nil {
-			return nil, err
-		}
-
-		l.states[needed] = state
-	}
-
-	state := l.states[n]
-
-	definition, err := state.Marshal(ctx, llb.Platform(n.BuildPlatform), llb.LocalUniqueID(opts.LocalID))
+	def, err := definition(state.Output(), l.constraints)
 	if err != nil {
 		return nil, fmt.Errorf("marshal the build of %s: %w", target, err)
 	}
 
 	return &Result{
-		State: state, Definition: definition, Platform: n.Platform,
-		Image: imageConfig(n, opts.Epoch), Inputs: inputs,
+		State: state, Definition: def, Platform: n.Platform,
+		Image: imageConfig(n, l.opts.Epoch), Inputs: inputs,
 	}, nil
-}
-
-type lowering struct {
-	opts   Options
-	states map[*graph.Node]llb.State
 }
 
 // pkg is one node while it is lowered.
@@ -128,7 +104,7 @@ type pkg struct {
 }
 
 func (l *lowering) node(n *graph.Node) (llb.State, error) {
-	p := &pkg{Node: n, l: l, source: llb.NewSourceMap(nil, n.File, "YAML", n.Raw)}
+	p := &pkg{Node: n, l: l, source: l.sources[n.File]}
 
 	root, err := p.dependencies(p.base())
 	if err != nil {
@@ -143,6 +119,7 @@ func (l *lowering) node(n *graph.Node) (llb.State, error) {
 
 	root = p.environment(root)
 	root = p.alpinePackages(root)
+	root = p.copyDirectory(root)
 
 	for i := range p.Steps {
 		root, err = p.step(root, i)
@@ -156,7 +133,7 @@ func (l *lowering) node(n *graph.Node) (llb.State, error) {
 
 // passesThrough tells whether the output is the dependencies themselves.
 func passesThrough(n *graph.Node) bool {
-	return len(n.Steps) == 0 && len(n.Install) == 0 && n.Tree.VariantOf(n.Package) == pkgtree.Scratch &&
+	return !n.Tree.Compatible() && len(n.Steps) == 0 && len(n.Install) == 0 && n.Tree.VariantOf(n.Package) == pkgtree.Scratch &&
 		len(n.Finalize) == 1 && n.Finalize[0].From == "/" && n.Finalize[0].To == "/"
 }
 
@@ -189,8 +166,12 @@ func (p *pkg) finalize(root llb.State) llb.State {
 	for _, f := range p.Finalize {
 		from, path := root, f.From
 
-		if below, inside := cutDir(path, pkgDir); inside && p.dir != nil {
-			from, path = *p.dir, joinDir(p.dirPath, below)
+		if below, inside := cutDir(path, pkgDir); inside && !p.Tree.Compatible() {
+			if p.dir != nil {
+				from, path = *p.dir, joinDir(p.dirPath, below)
+			} else {
+				from = llb.Scratch().File(llb.Mkdir(pkgDir, 0o755, llb.WithCreatedTime(p.l.opts.Epoch)), p.named("empty package directory")...)
+			}
 		}
 
 		info := &llb.CopyInfo{

@@ -11,8 +11,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/client/llb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/testing/protocmp"
 
 	"github.com/akmon-os/akmon/forge/graph"
 	"github.com/akmon-os/akmon/forge/lower"
@@ -212,5 +215,129 @@ func TestErrors(t *testing.T) {
 
 	if _, err := lower.Inputs(g, "nope"); err == nil {
 		t.Error("inputs of an unknown package")
+	}
+}
+
+// What is put together here is what llb itself would.
+func TestDefinitionIsThatOfLLB(t *testing.T) {
+	treetest.Each(t, "testdata/*.txt", func(t *testing.T, a *treetest.Archive) {
+		g := resolve(t, a)
+
+		for _, n := range g.Leaves() {
+			result, err := lower.Lower(context.Background(), g, n.Name, lower.Options{Debian: debian})
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			want, err := result.State.Marshal(context.Background(), llb.Platform(n.BuildPlatform), llb.LocalUniqueID("akmon"))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			wantPB, gotPB := want.ToPB(), result.Definition.ToPB()
+			if len(wantPB.Def) == 0 {
+				continue // an empty output
+			}
+
+			if diff := cmp.Diff(wantPB, gotPB, protocmp.Transform()); diff != "" {
+				t.Errorf("%s (-llb +akmon):\n%s", n, diff)
+			}
+		}
+	})
+}
+
+// The examples of the documentation are compiled for each architecture.
+func TestPage(t *testing.T) {
+	for _, platform := range []string{"linux/amd64", "linux/arm64"} {
+		target, err := tree.ParsePlatform(platform)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		loaded, err := tree.Load(tree.Options{FS: treetest.Examples(t, "../../docs/package-tree.md"), Platform: target})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		g, err := graph.Resolve(loaded, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		for _, n := range g.Leaves() {
+			if _, err := lower.Lower(context.Background(), g, n.Name, lower.Options{Debian: debian}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Many packages are lowered by several goroutines, to the same bytes as by
+// one, and to those that llb would give.
+func TestManyPackages(t *testing.T) {
+	loaded, err := tree.Load(tree.Options{FS: synthetic(200)})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	g, err := graph.Resolve(loaded, []string{"all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
+
+	var first []byte
+
+	for _, procs := range []int{1, 2, 8} {
+		runtime.GOMAXPROCS(procs)
+
+		result, err := lower.Lower(context.Background(), g, "all", lower.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		raw, err := proto.MarshalOptions{Deterministic: true}.Marshal(result.Definition.ToPB())
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if first == nil {
+			first = raw
+
+			want, err := result.State.Marshal(context.Background(), llb.Platform(tree.Host()), llb.LocalUniqueID("akmon"))
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if wanted, err := (proto.MarshalOptions{Deterministic: true}).Marshal(want.ToPB()); err != nil || !bytes.Equal(wanted, raw) {
+				t.Errorf("llb gives something else: %v", err)
+			}
+		} else if !bytes.Equal(first, raw) {
+			t.Errorf("%d processors give something else", procs)
+		}
+	}
+}
+
+// An error of one package is reported once, not by all that need it.
+func TestFailureAmongMany(t *testing.T) {
+	fsys := synthetic(200)
+	fsys["base/pkg.yaml"].Data = []byte("name: base\ndependencies: [{debian: lock}]\nfinalize: [{}]\n")
+
+	loaded, err := tree.Load(tree.Options{FS: fsys})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	g, err := graph.Resolve(loaded, []string{"all"})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	_, err = lower.Lower(context.Background(), g, "all", lower.Options{
+		Debian: func(string, ocispecs.Platform) (string, error) { return "", os.ErrNotExist },
+	})
+	if err == nil || err.Error() != "root file system of base/lock: file does not exist" {
+		t.Errorf("got %v", err)
 	}
 }

@@ -37,7 +37,10 @@ func (p *pkg) step(root llb.State, index int) (llb.State, error) {
 		root = root.AddEnv(name, s.Env[name])
 	}
 
-	mounts = append(mounts, p.pkgMount())
+	if !p.Tree.Compatible() {
+		mounts = append(mounts, p.pkgMount())
+	}
+
 	mounts = append(mounts, p.cacheMounts(s)...)
 
 	work := root
@@ -121,12 +124,17 @@ func network(n pkgtree.Network) llb.RunOption {
 }
 
 // cacheMounts gives the directories that survive from build to build. Each
-// package has its own, so that none depends on what another left behind.
+// package has its own, so that none depends on what another left behind; in a
+// compatible tree all packages share them.
 func (p *pkg) cacheMounts(s *pkgtree.Step) []llb.RunOption {
 	mounts := make([]llb.RunOption, 0, len(s.CachePaths))
 
 	for _, dir := range s.CachePaths {
 		id := path.Join(p.l.opts.CacheNamespace, "akmon", p.Name, tree.FormatPlatform(p.Platform), dir)
+		if p.Tree.Compatible() {
+			id = path.Join(p.l.opts.CacheNamespace, "akmon", dir)
+		}
+
 		mounts = append(mounts, llb.AddMount(dir, llb.Scratch(), llb.AsPersistentCacheDir(id, llb.CacheMountShared)))
 	}
 
@@ -174,12 +182,30 @@ func (p *pkg) directory() {
 // directory itself.
 func finalizesPkg(n *graph.Node) bool {
 	for _, f := range n.Finalize {
-		if _, inside := cutDir(f.From, pkgDir); inside {
+		if _, inside := cutDir(f.From, pkgDir); inside || n.Tree.Compatible() && path.Join("/", f.From) == "/" {
 			return true
 		}
 	}
 
 	return false
+}
+
+// copyDirectory puts the package directory into the build of a compatible
+// tree, where steps may change it and finalize takes it from.
+func (p *pkg) copyDirectory(root llb.State) llb.State {
+	if !p.Tree.Compatible() || len(p.Steps) == 0 && !finalizesPkg(p.Node) {
+		return root
+	}
+
+	action := llb.Mkdir(pkgDir, 0o755, llb.WithParents(true), llb.WithCreatedTime(p.l.opts.Epoch))
+
+	if p.dir != nil {
+		action = action.Copy(*p.dir, p.dirPath, pkgDir, &llb.CopyInfo{
+			CopyDirContentsOnly: true, CreateDestPath: true, ChownOpt: rootOwner(),
+		})
+	}
+
+	return root.File(action, p.named("package directory")...)
 }
 
 // pkgMount mounts the package directory; an empty one where it has nothing.

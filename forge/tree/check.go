@@ -31,6 +31,8 @@ func (t *Tree) check(packages []*Package) document.Errors {
 			errs = append(errs, e)
 		}
 
+		t.checkOutput(p, fail)
+
 		for i := range p.Dependencies {
 			t.checkDependency(p, &p.Dependencies[i], names, complete, fail)
 		}
@@ -46,6 +48,21 @@ func (t *Tree) check(packages []*Package) document.Errors {
 }
 
 type failFunc func(pos pkgtree.Position, hint, format string, args ...any)
+
+// checkOutput finds what makes no sense, although bldr accepts it.
+func (t *Tree) checkOutput(p *Package, fail failFunc) {
+	if t.Compatible() {
+		return
+	}
+
+	if len(p.Install) > 0 && t.VariantOf(p) == pkgtree.Scratch {
+		fail(p.InstallPos, "", "install adds Alpine packages; it needs `variant: alpine`")
+	}
+
+	if len(p.Steps) > 0 && len(p.Finalize) == 0 {
+		fail(p.StepsPos, "", "the package has steps but no finalize: its output would be empty")
+	}
+}
 
 func (t *Tree) checkDependency(p *Package, d *pkgtree.Dependency, names []string, complete bool, fail failFunc) {
 	// When a recipe is so broken that its name is not known, the stage may

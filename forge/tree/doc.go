@@ -16,6 +16,8 @@
 //  4. vars.yaml of each directory from the root down; each is itself a
 //     template that sees what is above it.
 //
+// A tree with a Pkgfile means what bldr takes it to mean ([Tree.Compatible]).
+//
 // Since templates see the platform, a Tree is for one pair of platforms: the
 // one that the packages are for and the one that the steps run on.
 // [Tree.For] gives the same files for another pair without reading them again.

@@ -34,6 +34,8 @@ func (t *Tree) evaluate(target, build ocispecs.Platform) (*Tree, error) {
 	}
 
 	vars, errs := result.variables()
+	result.rootVars = vars[t.files.dirs[0]]
+
 	packages, found := result.decode(vars)
 	errs = append(errs, found...)
 	errs = append(errs, result.index(packages)...)

@@ -47,6 +47,12 @@ func ParsePlatform(s string) (ocispecs.Platform, error) {
 
 // FormatPlatform writes a platform as ParsePlatform reads it.
 func FormatPlatform(p ocispecs.Platform) string {
+	for _, known := range platforms {
+		if known.spec.OS == p.OS && known.spec.Architecture == p.Architecture && known.spec.Variant == p.Variant {
+			return known.id
+		}
+	}
+
 	s := p.OS + "/" + p.Architecture
 	if p.Variant != "" {
 		s += "/" + p.Variant
@@ -76,13 +82,14 @@ func findPlatform(s string) (platform, error) {
 		id = alias
 	}
 
-	names := make([]string, len(platforms))
-
-	for i, p := range platforms {
+	for _, p := range platforms {
 		if p.id == id {
 			return p, nil
 		}
+	}
 
+	names := make([]string, len(platforms))
+	for i, p := range platforms {
 		names[i] = p.id
 	}
 

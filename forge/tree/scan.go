@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -10,6 +11,7 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/akmon-os/akmon/schemas/document"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
@@ -23,6 +25,7 @@ type files struct {
 	fsys    fs.FS
 	display string
 	args    map[string]string
+	epoch   *time.Time // of the build argument, if it is given
 
 	// dirs are the directories with documents, parents before children,
 	// in order of name.
@@ -156,7 +159,7 @@ func (f *files) walk(dir string, parent *directory, d dialect) error {
 		}
 	}
 
-	if d.cross && dir != "." && ownRoot.Match(here.pkg) {
+	if d.cross && dir != "." && bytes.Contains(here.pkg, []byte("format")) && ownRoot.Match(here.pkg) {
 		return nil
 	}
 

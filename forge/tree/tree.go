@@ -8,6 +8,7 @@ import (
 	"path"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"sync"
 	"time"
 
@@ -45,6 +46,7 @@ type Tree struct {
 	// Packages by name.
 	Packages map[string]*Package
 
+	rootVars      map[string]string
 	files         *files
 	dialect       dialect
 	target, build platform
@@ -104,6 +106,17 @@ func Load(opts Options) (*Tree, error) {
 func load(opts Options, fsys fs.FS, dir string) (*Tree, error) {
 	f := &files{fsys: fsys, display: dir, args: maps.Clone(opts.Args)}
 
+	// An empty argument is one that is not given: scripts pass what they have.
+	if text := opts.Args[EpochArg]; text != "" {
+		seconds, err := strconv.ParseInt(text, 10, 64)
+		if err != nil || seconds < 0 || seconds >= 1<<40 {
+			return nil, fmt.Errorf("build argument %s=%s is not a number of seconds since 1970", EpochArg, text)
+		}
+
+		epoch := time.Unix(seconds, 0).UTC()
+		f.epoch = &epoch
+	}
+
 	t, err := f.scan()
 	if err != nil {
 		return nil, err
@@ -147,8 +160,17 @@ func (t *Tree) Platform() ocispecs.Platform { return t.target.spec }
 // BuildPlatform is what the steps run on.
 func (t *Tree) BuildPlatform() ocispecs.Platform { return t.build.spec }
 
-// Epoch is the time that every file in the outputs gets.
+// EpochArg is the build argument that overrides the tree's epoch, in whole
+// seconds since 1970.
+const EpochArg = "SOURCE_DATE_EPOCH"
+
+// Epoch is the time that every file in the outputs gets: that of the build
+// argument [EpochArg], else the root document's, else [DefaultEpoch].
 func (t *Tree) Epoch() time.Time {
+	if t.files.epoch != nil {
+		return *t.files.epoch
+	}
+
 	if t.Root.Epoch != nil {
 		return t.Root.Epoch.Time
 	}

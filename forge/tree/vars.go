@@ -18,12 +18,14 @@ type dialect struct {
 	// cross tells that packages for other platforms are built on the build
 	// platform, rather than on their own.
 	cross bool
+	// compatible tells that what bldr does decides.
+	compatible bool
 }
 
 var (
 	pkgfileDialect = dialect{
 		vendor: "talos", sysroot: "/talos", variant: pkgtree.Alpine, shell: "/bin/sh",
-		path: "/toolchain/bin:/bin:/usr/bin:/sbin:/usr/sbin",
+		path: "/toolchain/bin:/bin:/usr/bin:/sbin:/usr/sbin", compatible: true,
 	}
 	akmonDialect = dialect{
 		vendor: "akmon", sysroot: "/sysroot", variant: pkgtree.Scratch, shell: "/bin/bash",
@@ -75,3 +77,9 @@ func (t *Tree) Env() map[string]string {
 // Cross tells where packages for other platforms are built: on the build
 // platform (true), or each on its own (false, as bldr does).
 func (t *Tree) Cross() bool { return t.dialect.cross }
+
+// Compatible tells whether the tree has a Pkgfile, so that it means what bldr
+// takes it to mean where an Akmon tree means something better: the package
+// directory is copied into the build, where steps may change it; cache
+// directories are shared by all packages; and the output is always a copy.
+func (t *Tree) Compatible() bool { return t.dialect.compatible }

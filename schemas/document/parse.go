@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"regexp"
+	"slices"
 	"strconv"
 
 	"go.yaml.in/yaml/v3"
@@ -70,6 +71,10 @@ func syntaxError(file string, data []byte, err error) *Error {
 // checkExpansion counts the nodes that root has when aliases are followed.
 // Sizes are kept per anchor, so that the count itself costs one visit a node.
 func checkExpansion(file string, data []byte, root *yaml.Node) *Error {
+	if !hasAlias(root) {
+		return nil
+	}
+
 	const visiting = -1
 
 	sizes := map[*yaml.Node]int{}
@@ -116,4 +121,8 @@ func checkExpansion(file string, data []byte, root *yaml.Node) *Error {
 	visit(root)
 
 	return found
+}
+
+func hasAlias(n *yaml.Node) bool {
+	return n.Kind == yaml.AliasNode || slices.ContainsFunc(n.Content, hasAlias)
 }

@@ -46,8 +46,11 @@ type Package struct {
 	// the target of a build. Akmon's addition.
 	Image *Image `yaml:"image,omitempty"`
 
-	// NamePos is where the name stands.
-	NamePos Position `yaml:"-"`
+	// NamePos is where the name stands, InstallPos and StepsPos where those
+	// lists begin.
+	NamePos    Position `yaml:"-"`
+	InstallPos Position `yaml:"-"`
+	StepsPos   Position `yaml:"-"`
 }
 
 // Finalize copies a part of the built file system into the output. Both paths
@@ -78,11 +81,13 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 	type plain Package
 
 	c := decode(n, (*plain)(p))
-	p.NamePos = valueAt(n, "name")
+	p.NamePos, p.InstallPos, p.StepsPos = valueAt(n, "name"), valueAt(n, "install"), valueAt(n, "steps")
 
 	if n.Kind != yaml.MappingNode {
 		return c.err()
 	}
+
+	c.noEmptyEntries("dependencies", "steps", "finalize")
 
 	switch {
 	case p.Name == "" && c.clean("name"):
@@ -93,15 +98,7 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 
 	c.oneOf("variant", string(p.Variant), string(Alpine), string(Scratch))
 
-	if len(p.Install) > 0 && p.Variant == Scratch {
-		c.fail([]string{"install"}, "install adds Alpine packages; it needs `variant: alpine`")
-	}
-
 	c.oneOf("buildPlatform", p.BuildPlatform, Platforms...)
-
-	if len(p.Steps) > 0 && len(p.Finalize) == 0 {
-		c.fail([]string{"steps"}, "the package has steps but no finalize: its output would be empty")
-	}
 
 	return c.err()
 }
@@ -127,7 +124,7 @@ func (f *Finalize) UnmarshalYAML(n *yaml.Node) error {
 // Positions gives every position that the recipe and its parts keep, so that
 // a loader can translate them.
 func (p *Package) Positions() []*Position {
-	all := []*Position{&p.NamePos}
+	all := []*Position{&p.NamePos, &p.InstallPos, &p.StepsPos}
 
 	for i := range p.Dependencies {
 		all = append(all, &p.Dependencies[i].Pos)

@@ -107,4 +107,23 @@ func (c *checker) oneOf(key, value string, allowed ...string) {
 	c.failHint([]string{key}, document.Suggest(value, allowed), "%s must be %s, not %q", key, strings.Join(allowed, " or "), value)
 }
 
+// noEmptyEntries reports entries of lists that say nothing: a dash and no more.
+func (c *checker) noEmptyEntries(keys ...string) {
+	for _, key := range keys {
+		list := lookup(c.node, key)
+		if list == nil {
+			continue
+		}
+
+		for _, entry := range list.Content {
+			if entry.Tag == "!!null" {
+				p := at(entry)
+				c.errs = append(c.errs, &document.Error{
+					Line: p.Line, Column: p.Column, Message: "this entry of " + key + " is empty", Hint: "remove it",
+				})
+			}
+		}
+	}
+}
+
 func (c *checker) err() error { return c.errs.OrNil() }

@@ -105,6 +105,7 @@ func (s *Step) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
+	c.noEmptyEntries("sources", "prepare", "build", "install", "test")
 	c.oneOf("network", string(s.Network), string(NetworkNone), string(NetworkDefault), string(NetworkHost))
 
 	for i, p := range s.CachePaths {

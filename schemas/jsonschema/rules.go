@@ -1,0 +1,75 @@
+package jsonschema
+
+import (
+	"reflect"
+
+	"github.com/akmon-os/akmon/schemas/pkgtree"
+)
+
+// template is a text that a template makes another one of.
+func template() schema { return schema{"type": "string", "pattern": `\{\{`} }
+
+// enum is one of some texts.
+func enum[T ~string](values ...T) schema {
+	return schema{"anyOf": []schema{{"enum": values}, template()}}
+}
+
+// like is a text that matches a pattern (ECMA 262), which must not need to be
+// quoted: "1.0" is a number without the quotes.
+func like(pattern string) schema {
+	return schema{"type": "string", "pattern": pattern + `|\{\{`}
+}
+
+// types are those that decode themselves from something other than their
+// fields.
+var types = map[reflect.Type]schema{
+	reflect.TypeFor[pkgtree.Instruction](): {"type": []string{"string", "number", "boolean"}},
+	reflect.TypeFor[pkgtree.Epoch](): {"anyOf": []schema{
+		{"type": "integer", "minimum": 0},
+		{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$|^[0-9]+$`},
+	}},
+}
+
+// properties are fields that not every value of their type will do for, by
+// type and key.
+var properties = map[string]schema{
+	"Root.format":           {"const": pkgtree.Format},
+	"Package.name":          {"anyOf": []schema{like(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`), {"type": "number"}}},
+	"Package.variant":       enum(pkgtree.Alpine, pkgtree.Scratch),
+	"Package.buildPlatform": enum(pkgtree.Platforms...),
+	"Dependency.platform":   enum(pkgtree.Platforms...),
+	"Step.network":          enum(pkgtree.NetworkNone, pkgtree.NetworkDefault, pkgtree.NetworkHost),
+	"Step.tmpDir":           like(`^/+[^/]`),
+	"Step.cachePaths":       {"type": []string{"array", "null"}, "items": like(`^/+[^/]`)},
+	"Step.env":              {"type": []string{"object", "null"}, "additionalProperties": textRef(), "propertyNames": schema{"pattern": `^[^=]+$`}},
+	"Source.url":            like(`^https?://[^/]+`),
+	"Source.sha256":         {"anyOf": []schema{like(`^[0-9a-f]{64}$`), {"type": "number"}}},
+	"Source.sha512":         {"anyOf": []schema{like(`^[0-9a-f]{128}$`), {"type": "number"}}},
+	"SBOM.outputPath":       like(`^/`),
+}
+
+// constraints hold between the fields of a type.
+var constraints = map[string]schema{
+	"Dependency": {
+		"oneOf": exactlyOne("stage", "image", "debian"),
+	},
+	"Source": {
+		"oneOf": exactlyOne("url", "local", "go"),
+		"dependencies": schema{
+			"url":     []string{"sha256", "sha512"},
+			"sha256":  []string{"url"},
+			"sha512":  []string{"url"},
+			"include": []string{"local"},
+			"exclude": []string{"local"},
+		},
+	},
+}
+
+func exactlyOne(keys ...string) []schema {
+	var all []schema
+	for _, key := range keys {
+		all = append(all, schema{"required": []string{key}})
+	}
+
+	return all
+}
