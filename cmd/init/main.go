@@ -134,6 +134,10 @@ func attach(path string) (string, error) {
 
 	name := fmt.Sprintf("/dev/loop%d", number)
 
+	// Read-only, as a kernel wants it that lets nobody write to what is mounted
+	// (without CONFIG_BLK_DEV_WRITE_MOUNTED, or with bdev_allow_write_mounted=0): it
+	// refuses to mount a device that is open for writing.
+
 	loop, err := unix.Open(name, unix.O_RDONLY|unix.O_CLOEXEC, 0)
 	if err != nil {
 		return "", fmt.Errorf("open %s: %w", name, err)

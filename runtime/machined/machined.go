@@ -26,6 +26,7 @@ import (
 	"github.com/akmon-os/akmon/runtime/kernelargs"
 	"github.com/akmon-os/akmon/runtime/kmsg"
 	"github.com/akmon-os/akmon/runtime/logbuf"
+	"github.com/akmon-os/akmon/runtime/powerbutton"
 	"github.com/akmon-os/akmon/runtime/process"
 	"github.com/akmon-os/akmon/runtime/sequence"
 	"github.com/akmon-os/akmon/runtime/supervisor"
@@ -153,6 +154,10 @@ func run(logs *logbuf.Set, logger *zap.Logger) error {
 			go m.reaper.Run(ctx)
 			go m.readKernelLog(ctx)
 
+			if ownKernel() {
+				go m.watchPowerButton(ctx)
+			}
+
 			return nil
 		}}}},
 		{Name: "startControllers", Tasks: []sequence.Task{{Name: "startControllers", Run: func(context.Context) error { return m.start(ctx) }}}},
@@ -212,6 +217,17 @@ func (m *machined) handleSignals(ctx context.Context) error {
 	}()
 
 	return nil
+}
+
+// watchPowerButton makes a press of the power button a clean shutdown.
+func (m *machined) watchPowerButton(ctx context.Context) {
+	err := powerbutton.Watch(ctx, func() {
+		m.logger.Warn("power button pressed")
+		m.requestPower(events.WithActor(ctx, events.NewActorID()), api.Shutdown, false)
+	})
+	if err != nil {
+		m.logger.Error("the power button is not heard", zap.Error(err))
+	}
 }
 
 // requestPower asks the main loop; a second request while the machine goes down

@@ -108,6 +108,7 @@ func (m *machined) controllers(node *api.Node, acquire *config.AcquireController
 		acquire,
 		&config.MachineTypeController{},
 		&files.EtcFileController{Shadow: shadowDir, Mount: bindEtc},
+		&files.MachineIDController{Identity: machineUUID},
 		&maintenance.Controller{Node: node, Started: func(net.Addr) { m.maintenance.taken() }, Stopped: m.maintenance.free},
 	}
 
@@ -118,9 +119,12 @@ func (m *machined) controllers(node *api.Node, acquire *config.AcquireController
 		Kernel:      netkernel.Linux{},
 		DHCP:        dhcp.Run,
 		SetHostname: setHostname,
-		MachineID:   func() string { return ctrlmachine.SystemInformation(dmi).UUID },
+		MachineID:   machineUUID,
 	})...)
 }
+
+// machineUUID is the firmware's identity of the machine, "" without one.
+func machineUUID() string { return ctrlmachine.SystemInformation(dmi).UUID }
 
 // kernelModules are the controllers that load modules: those of a machine whose
 // kernel is its own and has some.

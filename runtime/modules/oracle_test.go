@@ -130,7 +130,9 @@ func TestAgainstModprobe(t *testing.T) {
 			}
 		}
 
-		same := slices.DeleteFunc(slices.Clone(got), func(path string) bool { return len(softs[name].pre)+len(softs[name].post) > 1 && !slices.Contains(want, path) })
+		same := slices.DeleteFunc(slices.Clone(got), func(path string) bool {
+			return len(softs[name].pre)+len(softs[name].post) > 1 && !slices.Contains(want, path)
+		})
 		if diff := cmp.Diff(want, same); diff != "" {
 			t.Errorf("%s (-modprobe +ours):\n%s", name, diff)
 		}

@@ -31,15 +31,19 @@ func (l *loader) add(name string, params []string) {
 }
 
 func (l *loader) Load(_ context.Context, names ...string) error {
+	var err error
+
 	for _, n := range names {
 		if n == "pci:bad" {
-			return errors.New("no") // must not keep the controller from going on
+			err = errors.New("no") // must not keep the controller from going on
+
+			continue
 		}
 
 		l.add(strings.TrimPrefix(n, "pci:"), nil)
 	}
 
-	return nil
+	return err
 }
 
 func (l *loader) LoadWith(name string, params []string) error {
