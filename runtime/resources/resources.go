@@ -49,9 +49,9 @@ func RegisterEncoders() error { return encoders() }
 var namespaces = []struct{ name, description string }{
 	{v1alpha1.Namespace, "The machine and its services."},
 	{string(config.Namespace), "The machine configuration."},
-	{string(network.ConfigNamespace), "Network settings as each layer wants them."},
-	{string(network.Namespace), "Network settings as decided, and the state of the network."},
-	{string(files.Namespace), "Files under /etc."},
+	{network.ConfigNamespace, "Network settings as each layer wants them."},
+	{network.Namespace, "Network settings as decided, and the state of the network."},
+	{files.Namespace, "Files under /etc."},
 	{string(hardware.Namespace), "The machine's hardware."},
 	{string(secrets.Namespace), "Keys and certificates."},
 }
