@@ -48,12 +48,12 @@ func RegisterEncoders() error { return encoders() }
 // namespaces are described for `get namespaces`.
 var namespaces = []struct{ name, description string }{
 	{v1alpha1.Namespace, "The machine and its services."},
-	{string(config.Namespace), "The machine configuration."},
+	{config.Namespace, "The machine configuration."},
 	{network.ConfigNamespace, "Network settings as each layer wants them."},
 	{network.Namespace, "Network settings as decided, and the state of the network."},
 	{files.Namespace, "Files under /etc."},
-	{string(hardware.Namespace), "The machine's hardware."},
-	{string(secrets.Namespace), "Keys and certificates."},
+	{hardware.Namespace, "The machine's hardware."},
+	{secrets.Namespace, "Keys and certificates."},
 }
 
 // historyCapacity is how many events a type keeps for watches that start in the
