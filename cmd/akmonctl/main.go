@@ -1,4 +1,4 @@
-// Akmonctl configures, inspects and controls machines by their API.
+// Command akmonctl configures, inspects and controls machines by their API.
 //
 // It keeps the commands and flags of the documented client, talosctl. Results
 // go to standard output, progress and warnings to standard error; it exits
