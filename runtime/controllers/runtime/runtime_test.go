@@ -2,9 +2,11 @@ package runtime_test
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"testing"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -133,19 +135,25 @@ func TestMachineStatus(t *testing.T) {
 		t.Error("stages and events differ")
 	}
 
+	// The event follows the resource, so it may not be there yet.
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+	defer cancel()
+
 	var last machine.MachineStatusEvent
 
-	stop := context.Canceled
+	rebooting := errors.New("rebooting")
 
-	stream.Watch(t.Context(), events.Options{TailEvents: 1}, func(e events.Event) error { //nolint:errcheck
+	if err := stream.Watch(ctx, events.Options{TailEvents: -1}, func(e events.Event) error {
 		if err := proto.Unmarshal(e.Payload.GetValue(), &last); err != nil {
-			t.Error(err)
+			return err
 		}
 
-		return stop
-	})
+		if last.GetStage() == machine.MachineStatusEvent_REBOOTING {
+			return rebooting
+		}
 
-	if last.GetStage() != machine.MachineStatusEvent_REBOOTING {
-		t.Errorf("last event %s", last.GetStage())
+		return nil
+	}); !errors.Is(err, rebooting) {
+		t.Errorf("last event %s, %v", last.GetStage(), err)
 	}
 }
