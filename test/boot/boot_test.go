@@ -45,6 +45,7 @@ func TestBoot(t *testing.T) {
 		{"resources", resources},
 		{"watch", watch},
 		{"logs", logs},
+		{"reboot", reboot},
 		{"shutdown", shutdown},
 	} {
 		ok := t.Run(step.name, func(t *testing.T) {
@@ -238,6 +239,19 @@ func logs(ctx context.Context, t *testing.T, _ *vm, ctl *akmonctl) {
 	ctl.must(ctx, t, []string{"logs", "machined"}, "127.0.0.1: ")
 	ctl.must(ctx, t, []string{"logs", "apid", "--tail", "1"}, "127.0.0.1: ")
 	ctl.refused(ctx, t, []string{"logs", "no-such-service"})
+}
+
+// reboot ends what ran from memory: the machine comes back without a
+// configuration, and takes one again.
+func reboot(ctx context.Context, t *testing.T, m *vm, ctl *akmonctl) {
+	if err := m.mayReboot(ctx); err != nil {
+		t.Fatal(err)
+	}
+
+	ctl.must(ctx, t, []string{"reboot"})
+	maintenance(ctx, t, m, ctl)
+	ctl.must(ctx, t, []string{"apply-config", "--insecure", "-n", m.endpoint, "-f", filepath.Join(ctl.dir, "controlplane.yaml")})
+	version(ctx, t, m, ctl)
 }
 
 func shutdown(ctx context.Context, t *testing.T, m *vm, ctl *akmonctl) {

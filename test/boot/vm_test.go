@@ -4,8 +4,10 @@ package boot
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -39,6 +41,7 @@ type vm struct {
 	// endpoint is where the host reaches the machine's API.
 	endpoint string
 	console  string // path of the serial console's log
+	qmp      string // path of QEMU's control socket
 	done     chan struct{}
 	err      error // of the process, once done is closed
 }
@@ -69,10 +72,11 @@ func start(t *testing.T, iso string) *vm {
 		t.Fatal(err)
 	}
 
-	m := &vm{endpoint: freeAddress(t), console: filepath.Join(dir, "console.log"), done: make(chan struct{})}
+	m := &vm{endpoint: freeAddress(t), console: filepath.Join(dir, "console.log"), qmp: filepath.Join(dir, "qmp"), done: make(chan struct{})}
 	args := []string{
 		"-machine", "q35", "-cpu", "max", "-smp", "2", "-m", "2048",
 		"-display", "none", "-no-reboot", "-nodefaults",
+		"-qmp", "unix:" + m.qmp + ",server=on,wait=off",
 		"-serial", "file:" + m.console,
 		"-drive", "if=pflash,format=raw,readonly=on,file=" + code,
 		"-drive", "if=pflash,format=raw,file=" + ownVars,
@@ -187,6 +191,54 @@ func (m *vm) tail(lines int) string {
 	all := strings.Split(strings.TrimRight(text, "\n"), "\n")
 
 	return strings.Join(all[max(0, len(all)-lines):], "\n")
+}
+
+// mayReboot lets the machine start again when it resets. Until then a reset,
+// as of a kernel that panics, ends QEMU, so that nobody waits for it.
+func (m *vm) mayReboot(ctx context.Context) error {
+	var dialer net.Dialer
+
+	conn, err := dialer.DialContext(ctx, "unix", m.qmp)
+	if err != nil {
+		return fmt.Errorf("reach QEMU's control socket: %w", err)
+	}
+
+	defer conn.Close() //nolint:errcheck // nothing is left to say
+
+	if deadline, ok := ctx.Deadline(); ok {
+		if err := conn.SetDeadline(deadline); err != nil {
+			return fmt.Errorf("set a deadline: %w", err)
+		}
+	}
+
+	// QEMU greets, and answers each command with one object.
+	answers := json.NewDecoder(conn)
+
+	for _, command := range []string{
+		"",
+		`{"execute": "qmp_capabilities"}`,
+		`{"execute": "set-action", "arguments": {"reboot": "reset"}}`,
+	} {
+		if _, err := io.WriteString(conn, command); err != nil {
+			return fmt.Errorf("tell QEMU: %w", err)
+		}
+
+		var answer struct {
+			Error *struct {
+				Desc string `json:"desc"`
+			} `json:"error"`
+		}
+
+		if err := answers.Decode(&answer); err != nil {
+			return fmt.Errorf("read QEMU's answer: %w", err)
+		}
+
+		if answer.Error != nil {
+			return fmt.Errorf("QEMU refuses %s: %s", command, answer.Error.Desc)
+		}
+	}
+
+	return nil
 }
 
 // exited waits for QEMU to end by itself.
