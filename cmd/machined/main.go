@@ -1,5 +1,5 @@
 // Command machined is every program of a machine in one: what it does depends on
-// the name that it is called by: init or machined, apid, or a program that the
+// the name that it is called by: init or machined, apid, trustd, or a program that the
 // kernel wants to start (see modules.Helper).
 package main
 
@@ -12,12 +12,15 @@ import (
 	"github.com/akmon-os/akmon/runtime/apid"
 	"github.com/akmon-os/akmon/runtime/machined"
 	"github.com/akmon-os/akmon/runtime/modules"
+	"github.com/akmon-os/akmon/runtime/trustd"
 )
 
 func main() {
 	switch name := filepath.Base(os.Args[0]); name {
 	case "apid":
 		os.Exit(apid.Main(apid.Options{Machine: machined.MachineSocket, State: machined.StateSocket, Listen: ":" + apid.Port}))
+	case "trustd":
+		os.Exit(trustd.Main(trustd.Options{Socket: machined.TrustSocket, Listen: ":" + trustd.Port}))
 	case "usermodehelper", "modprobe", "poweroff", "reboot":
 		os.Exit(modules.Helper(os.Args))
 	case "init", "machined":

@@ -114,7 +114,8 @@ func start(t *testing.T, ca *pki.Authority, caPEM []byte) *node {
 		t.Fatal(err)
 	}
 
-	svc := &machined.Service{Node: n.api, Machine: filepath.Join(dir, "m", "machine.sock"), State: filepath.Join(dir, "s", "state.sock")}
+	sock := filepath.Join(dir, "m", "machine.sock")
+	svc := &machined.Service{Sockets: machined.Local(n.api, sock, filepath.Join(dir, "s", "state.sock"), os.Getuid())}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
 	up := make(chan struct{})
@@ -133,7 +134,7 @@ func start(t *testing.T, ca *pki.Authority, caPEM []byte) *node {
 		t.Fatal(err)
 	}
 
-	if n.server, err = apid.New(svc.Machine, id); err != nil {
+	if n.server, err = apid.New(sock, id); err != nil {
 		t.Fatal(err)
 	}
 

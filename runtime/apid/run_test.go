@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/netip"
+	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -42,7 +43,8 @@ func TestRun(t *testing.T) {
 	ca, caPEM := authority(t)
 	n := start(t, ca, caPEM) // lends its machine; its own apid is not used
 	dir := t.TempDir()
-	svc := &machined.Service{Node: n.api, Machine: filepath.Join(dir, "m", "s"), State: filepath.Join(dir, "a", "s")}
+	machineSock, stateSock := filepath.Join(dir, "m", "s"), filepath.Join(dir, "a", "s")
+	svc := &machined.Service{Sockets: machined.Local(n.api, machineSock, stateSock, os.Getuid())}
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 2)
 	up := make(chan struct{})
@@ -55,7 +57,7 @@ func TestRun(t *testing.T) {
 
 	go func() {
 		done <- apid.Run(ctx, apid.Options{
-			Machine: svc.Machine, State: svc.State, Listen: "127.0.0.1:0", Listening: func(addr string) { listening <- addr },
+			Machine: machineSock, State: stateSock, Listen: "127.0.0.1:0", Listening: func(addr string) { listening <- addr },
 		}, zap.NewNop())
 	}()
 

@@ -69,13 +69,14 @@ func mounted(dir string) bool {
 	return unix.Lstat(dir, &a) == nil && unix.Lstat(filepath.Dir(dir), &b) == nil && a.Dev != b.Dev
 }
 
-// Directories that machined makes, and the sockets that apid opens.
+// Directories that machined makes, and the sockets that apid and trustd open.
 const (
 	shadowDir     = "/system/etc"
 	runDir        = "/system/run"
 	stateDir      = "/system/state"
 	MachineSocket = runDir + "/machined/machine.sock"
 	StateSocket   = runDir + "/apid/state.sock"
+	TrustSocket   = runDir + "/trustd/trust.sock"
 	etc           = "/etc"
 )
 

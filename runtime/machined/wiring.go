@@ -13,8 +13,10 @@ import (
 	"github.com/cosi-project/runtime/pkg/state"
 	"go.uber.org/zap"
 	"golang.org/x/sys/unix"
+	"google.golang.org/grpc"
 
 	"github.com/siderolabs/talos/pkg/machinery/api/machine"
+	securityapi "github.com/siderolabs/talos/pkg/machinery/api/security"
 
 	"github.com/akmon-os/akmon/runtime/api"
 	"github.com/akmon-os/akmon/runtime/apid"
@@ -33,10 +35,13 @@ import (
 	"github.com/akmon-os/akmon/runtime/resources"
 	resnetwork "github.com/akmon-os/akmon/runtime/resources/network"
 	"github.com/akmon-os/akmon/runtime/resources/runtime"
+	ressecrets "github.com/akmon-os/akmon/runtime/resources/secrets"
 	"github.com/akmon-os/akmon/runtime/resources/v1alpha1"
 	svcapid "github.com/akmon-os/akmon/runtime/services/apid"
 	svcmachined "github.com/akmon-os/akmon/runtime/services/machined"
+	svctrustd "github.com/akmon-os/akmon/runtime/services/trustd"
 	"github.com/akmon-os/akmon/runtime/supervisor"
+	"github.com/akmon-os/akmon/runtime/trustd"
 	"github.com/akmon-os/akmon/schemas/machineconfig"
 )
 
@@ -86,7 +91,7 @@ func (m *machined) start(ctx context.Context) error {
 	}()
 
 	for _, svc := range []supervisor.Service{
-		&svcmachined.Service{Node: node, Machine: MachineSocket, State: StateSocket, UIDs: []int{svcapid.UID}},
+		&svcmachined.Service{Sockets: m.sockets(node)},
 		&svcapid.Service{
 			State: m.state, Reaper: m.reaper, Program: "/usr/bin/apid", Address: "127.0.0.1:" + apid.Port,
 			Unprivileged: true, MaintenanceStopped: m.maintenance.wait,
@@ -100,6 +105,24 @@ func (m *machined) start(ctx context.Context) error {
 	return nil
 }
 
+// sockets are what the services reach machined through: each its own, with no
+// more than it needs.
+func (m *machined) sockets(node *api.Node) []svcmachined.Socket {
+	return append(svcmachined.Local(node, MachineSocket, StateSocket, svcapid.UID), svcmachined.Socket{
+		Path: TrustSocket, UID: svctrustd.UID, Server: func() *grpc.Server {
+			server := api.NewStateServer(m.state, ressecrets.TrustdType)
+			securityapi.RegisterSecurityServiceServer(server, &trustd.Issuer{State: m.state, Logger: m.logger, Lifetime: secrets.Lifetime})
+
+			return server
+		},
+	})
+}
+
+// trustd is the service that control planes have.
+func (m *machined) trustd() supervisor.Service {
+	return &svctrustd.Service{State: m.state, Reaper: m.reaper, Program: "/usr/bin/trustd", Address: "127.0.0.1:" + trustd.Port}
+}
+
 func (m *machined) controllers(node *api.Node, acquire *config.AcquireController) []controller.Controller {
 	all := []controller.Controller{
 		&ctrlmachine.FactsController{Cmdline: m.cmdline, DMI: dmi, Platform: runtime.PlatformMetadataSpec{Platform: metal.Name}},
@@ -107,6 +130,7 @@ func (m *machined) controllers(node *api.Node, acquire *config.AcquireController
 		m.status,
 		acquire,
 		&config.MachineTypeController{},
+		&ctrlmachine.ControlPlaneController{Supervisor: m.supervisor, Services: []supervisor.Service{m.trustd()}},
 		&files.EtcFileController{Shadow: shadowDir, Mount: bindEtc},
 		&files.MachineIDController{Identity: machineUUID},
 		&maintenance.Controller{Node: node, Started: func(net.Addr) { m.maintenance.taken() }, Stopped: m.maintenance.free},

@@ -15,6 +15,7 @@ import (
 	"math/big"
 	"net"
 	"net/netip"
+	"slices"
 	"time"
 )
 
@@ -26,6 +27,7 @@ type Pair struct{ Crt, Key []byte }
 const (
 	typeCertificate = "CERTIFICATE"
 	typeEd25519     = "ED25519 PRIVATE KEY"
+	typeRequest     = "CERTIFICATE REQUEST"
 )
 
 // backdate forgives clocks that are a little behind.
@@ -65,8 +67,7 @@ func LoadAuthority(p Pair) (*Authority, error) {
 		return nil, fmt.Errorf("CA key: %w", err)
 	}
 
-	pub, ok := key.Public().(interface{ Equal(crypto.PublicKey) bool })
-	if !ok || !pub.Equal(crt.PublicKey) {
+	if !Belongs(crt, key) {
 		return nil, errors.New("CA key does not belong to the CA certificate")
 	}
 
@@ -120,6 +121,83 @@ func (a *Authority) Issue(req Request) (Pair, error) {
 	}
 
 	return encode(der, key)
+}
+
+// NewRequest makes a key and a request for a certificate of it (PKCS #10), both
+// PEM. Lifetime and usage are for the authority to say.
+func NewRequest(req Request) (csr, key []byte, err error) {
+	_, private, err := ed25519.GenerateKey(rand.Reader)
+	if err != nil {
+		return nil, nil, fmt.Errorf("generate key: %w", err)
+	}
+
+	template := req.template()
+
+	der, err := x509.CreateCertificateRequest(rand.Reader, &x509.CertificateRequest{
+		Subject: template.Subject, DNSNames: template.DNSNames, IPAddresses: template.IPAddresses,
+	}, private)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign request: %w", err)
+	}
+
+	pkcs8, err := x509.MarshalPKCS8PrivateKey(private)
+	if err != nil {
+		return nil, nil, fmt.Errorf("encode key: %w", err)
+	}
+
+	return pem.EncodeToMemory(&pem.Block{Type: typeRequest, Bytes: der}),
+		pem.EncodeToMemory(&pem.Block{Type: typeEd25519, Bytes: pkcs8}), nil
+}
+
+// SignServer makes a server's certificate from a PEM request whose signature
+// proves the key. Only the common name, the DNS names and the addresses of the
+// request are taken over: no roles, no usage, no extension. names lists what the
+// certificate covers.
+func (a *Authority) SignServer(csr []byte, lifetime time.Duration) (crt []byte, names []string, err error) {
+	block, _ := pem.Decode(csr)
+	if block == nil || block.Type != typeRequest {
+		return nil, nil, errors.New("no PEM certificate request")
+	}
+
+	request, err := x509.ParseCertificateRequest(block.Bytes)
+	if err != nil {
+		return nil, nil, fmt.Errorf("parse certificate request: %w", err)
+	}
+
+	if err := request.CheckSignature(); err != nil {
+		return nil, nil, fmt.Errorf("certificate request: %w", err)
+	}
+
+	template := Request{CommonName: request.Subject.CommonName, DNSNames: request.DNSNames, Server: true, Lifetime: lifetime}.template()
+	template.IPAddresses = request.IPAddresses
+
+	if template.NotAfter.After(a.crt.NotAfter) {
+		template.NotAfter = a.crt.NotAfter
+	}
+
+	der, err := x509.CreateCertificate(rand.Reader, template, a.crt, request.PublicKey, a.key)
+	if err != nil {
+		return nil, nil, fmt.Errorf("sign certificate: %w", err)
+	}
+
+	names = slices.Clone(request.DNSNames)
+	for _, ip := range request.IPAddresses {
+		names = append(names, ip.String())
+	}
+
+	return pem.EncodeToMemory(&pem.Block{Type: typeCertificate, Bytes: der}), names, nil
+}
+
+// Belongs says whether the certificate is of the private key.
+func Belongs(crt *x509.Certificate, key crypto.PrivateKey) bool {
+	signer, ok := key.(crypto.Signer)
+	if !ok {
+		return false
+	}
+
+	pub, ok := signer.Public().(interface{ Equal(crypto.PublicKey) bool })
+
+	return ok && pub.Equal(crt.PublicKey)
 }
 
 // SelfSigned makes a certificate that nobody vouches for.

@@ -13,6 +13,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+
 	"github.com/akmon-os/akmon/runtime/pki"
 )
 
@@ -146,4 +148,47 @@ func FuzzParse(f *testing.F) {
 		pki.ParseCertificate(data) //nolint:errcheck
 		pki.ParseKey(data)         //nolint:errcheck
 	})
+}
+
+func TestSignServer(t *testing.T) {
+	ca, pair, err := pki.NewAuthority("test", time.Minute)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	csr, key, err := pki.NewRequest(pki.Request{CommonName: "w", DNSNames: []string{"w"}, Lifetime: time.Hour})
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	crt, names, err := ca.SignServer(csr, time.Hour)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	if diff := cmp.Diff([]string{"w"}, names); diff != "" {
+		t.Error(diff)
+	}
+
+	leaf, err := pki.Pair{Crt: crt, Key: key}.TLS()
+	if err != nil || !pki.Belongs(leaf.Leaf, leaf.PrivateKey) {
+		t.Errorf("the certificate is of another key: %v", err)
+	}
+
+	if time.Until(leaf.Leaf.NotAfter) > time.Minute {
+		t.Error("the certificate outlives its authority")
+	}
+
+	// A request whose signature does not prove the key.
+	block, _ := pem.Decode(csr)
+	block.Bytes[len(block.Bytes)-1] ^= 1
+
+	for name, bad := range map[string][]byte{
+		"nothing": nil, "a certificate": pair.Crt, "not DER": pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE REQUEST", Bytes: []byte("x")}),
+		"forged": pem.EncodeToMemory(block),
+	} {
+		if _, _, err := ca.SignServer(bad, time.Hour); err == nil {
+			t.Errorf("%s was signed", name)
+		}
+	}
 }

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"time"
 
 	"github.com/cosi-project/runtime/pkg/controller"
 	"github.com/cosi-project/runtime/pkg/safe"
@@ -15,15 +14,15 @@ import (
 
 	"github.com/akmon-os/akmon/runtime/controllers/base"
 	"github.com/akmon-os/akmon/runtime/controllers/config"
-	"github.com/akmon-os/akmon/runtime/pki"
 	"github.com/akmon-os/akmon/runtime/resources/network"
 	"github.com/akmon-os/akmon/runtime/resources/secrets"
 	"github.com/akmon-os/akmon/runtime/resources/wire"
+	"github.com/akmon-os/akmon/runtime/trustd"
 )
 
 // Controllers lists the controllers of the domain.
 func Controllers() []controller.Controller {
-	return []controller.Controller{&RootController{}, &CertSANController{}, &APIController{}}
+	return []controller.Controller{&RootController{}, &CertSANController{}, &APIController{TrustdPort: trustd.Port}, &TrustdController{}}
 }
 
 // RootController takes the root of trust out of the configuration.
@@ -126,146 +125,4 @@ func (*CertSANController) Run(ctx context.Context, r controller.Runtime, _ *zap.
 			return nil
 		})
 	}, base.Kind(secrets.Namespace, secrets.CertSANType))
-}
-
-// Lifetime of the machine API's certificates; each is replaced at its half.
-const Lifetime = 24 * time.Hour
-
-// impersonator is the role of a node that passes a call on to another.
-const impersonator = "os:impersonator"
-
-// APIController issues what apid serves with. A machine without the authority's
-// key (a worker) gets its certificates from a control plane's trustd.
-type APIController struct{}
-
-// Name implements controller.Controller.
-func (*APIController) Name() string { return "secrets.APIController" }
-
-// Inputs implements controller.Controller.
-func (*APIController) Inputs() []controller.Input {
-	return []controller.Input{
-		base.WeakID(secrets.Namespace, secrets.OSRootType, secrets.OSRootID),
-		base.WeakID(secrets.Namespace, secrets.CertSANType, secrets.CertSANID),
-	}
-}
-
-// Outputs implements controller.Controller.
-func (*APIController) Outputs() []controller.Output { return base.Exclusive(secrets.APIType) }
-
-// Run implements controller.Controller.
-func (*APIController) Run(ctx context.Context, r controller.Runtime, logger *zap.Logger) error {
-	renew := time.NewTicker(Lifetime / 2)
-	defer renew.Stop()
-
-	due := false
-
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-r.EventCh():
-		case <-renew.C:
-			due = true
-		}
-
-		if err := issue(ctx, r, logger, due); err != nil {
-			return err
-		}
-
-		due = false
-
-		r.ResetRestartBackoff()
-	}
-}
-
-func issue(ctx context.Context, r controller.Runtime, logger *zap.Logger, due bool) error {
-	root, err := safe.ReaderGetByID[*secrets.OSRoot](ctx, r, secrets.OSRootID)
-	if state.IsNotFoundError(err) {
-		err = r.Destroy(ctx, secrets.NewAPI().Metadata())
-		if state.IsNotFoundError(err) {
-			err = nil
-		}
-
-		return err
-	} else if err != nil {
-		return fmt.Errorf("get root secrets: %w", err)
-	}
-
-	san, err := safe.ReaderGetByID[*secrets.CertSAN](ctx, r, secrets.CertSANID)
-	if state.IsNotFoundError(err) {
-		return nil
-	} else if err != nil {
-		return fmt.Errorf("get certificate names: %w", err)
-	}
-
-	ca := root.TypedSpec().IssuingCA
-	if ca == nil || len(ca.Key) == 0 {
-		return nil
-	}
-
-	if !due && covers(ctx, r, root.TypedSpec(), san.TypedSpec()) {
-		return nil
-	}
-
-	authority, err := pki.LoadAuthority(pki.Pair{Crt: ca.Crt, Key: ca.Key})
-	if err != nil {
-		return fmt.Errorf("load authority: %w", err)
-	}
-
-	server, err := authority.Issue(pki.Request{
-		CommonName: san.TypedSpec().FQDN, DNSNames: san.TypedSpec().DNSNames, IPs: san.TypedSpec().IPs, Server: true, Lifetime: Lifetime,
-	})
-	if err != nil {
-		return fmt.Errorf("issue server certificate: %w", err)
-	}
-
-	client, err := authority.Issue(pki.Request{
-		CommonName: san.TypedSpec().FQDN, Organization: []string{impersonator}, Client: true, Lifetime: Lifetime,
-	})
-	if err != nil {
-		return fmt.Errorf("issue client certificate: %w", err)
-	}
-
-	logger.Info("API certificates issued", zap.Stringers("addresses", san.TypedSpec().IPs), zap.Strings("names", san.TypedSpec().DNSNames))
-
-	return safe.WriterModify(ctx, r, secrets.NewAPI(), func(out *secrets.API) error {
-		*out.TypedSpec() = secrets.APISpec{
-			AcceptedCAs: root.TypedSpec().DeepCopy().AcceptedCAs,
-			Server:      &wire.KeyPair{Crt: server.Crt, Key: server.Key},
-			Client:      &wire.KeyPair{Crt: client.Crt, Key: client.Key},
-		}
-
-		return nil
-	})
-}
-
-// covers says whether the certificate that is there still serves: same
-// authorities, same names, more than half of its life left.
-func covers(ctx context.Context, r controller.Reader, root *secrets.OSRootSpec, san *secrets.CertSANSpec) bool {
-	api, err := safe.ReaderGetByID[*secrets.API](ctx, r, secrets.APIID)
-	if err != nil || api.TypedSpec().Server == nil {
-		return false
-	}
-
-	equal := slices.EqualFunc(api.TypedSpec().AcceptedCAs, root.AcceptedCAs, func(a, b wire.Certificate) bool {
-		return slices.Equal(a.Crt, b.Crt)
-	})
-	if !equal {
-		return false
-	}
-
-	crt, err := pki.ParseCertificate(api.TypedSpec().Server.Crt)
-	if err != nil || time.Until(crt.NotAfter) < Lifetime/2 {
-		return false
-	}
-
-	var ips []netip.Addr
-
-	for _, ip := range crt.IPAddresses {
-		if a, ok := netip.AddrFromSlice(ip); ok {
-			ips = append(ips, a.Unmap())
-		}
-	}
-
-	return slices.Equal(ips, san.IPs) && slices.Equal(crt.DNSNames, san.DNSNames)
 }

@@ -3,12 +3,19 @@ package secrets_test
 import (
 	"crypto/rand"
 	"crypto/x509"
+	"net"
 	"net/netip"
 	"slices"
 	"testing"
 	"time"
 
 	"github.com/cosi-project/runtime/pkg/safe"
+	"github.com/cosi-project/runtime/pkg/state"
+	"go.uber.org/zap"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials"
+
+	securityapi "github.com/siderolabs/talos/pkg/machinery/api/security"
 
 	"github.com/akmon-os/akmon/runtime/controllers/ctest"
 	ctrl "github.com/akmon-os/akmon/runtime/controllers/secrets"
@@ -16,6 +23,7 @@ import (
 	"github.com/akmon-os/akmon/runtime/resources/config"
 	"github.com/akmon-os/akmon/runtime/resources/network"
 	"github.com/akmon-os/akmon/runtime/resources/secrets"
+	"github.com/akmon-os/akmon/runtime/trustd"
 	"github.com/akmon-os/akmon/schemas/machineconfig"
 	"github.com/akmon-os/akmon/schemas/machineconfig/generate"
 )
@@ -107,17 +115,83 @@ func TestControlPlane(t *testing.T) {
 	verify([]string{"10.0.3.15"})
 }
 
-func TestWorkerHasNoAuthority(t *testing.T) {
-	st := ctest.Start(t, ctrl.Controllers()...)
+// TestWorker gets a certificate from a control plane that serves on this host.
+func TestWorker(t *testing.T) {
+	bundle := generated(t)
+	cp := ctest.Start(t, ctrl.Controllers()...)
 
-	if err := st.Create(t.Context(), config.NewMachineConfig(text(t, generated(t).Worker))); err != nil {
+	if err := cp.Create(t.Context(), config.NewMachineConfig(text(t, bundle.ControlPlane))); err != nil {
 		t.Fatal(err)
 	}
 
-	ctest.Wait(t, st, secrets.NewCertSAN(), func(*secrets.CertSAN) bool { return true })
+	ctest.Wait(t, cp, secrets.NewTrustd(), func(*secrets.Trustd) bool { return true })
+
+	port := serveTrust(t, cp)
+	st := ctest.Start(t, &ctrl.RootController{}, &ctrl.CertSANController{}, &ctrl.APIController{TrustdPort: port}, &ctrl.TrustdController{})
+
+	bundle.Worker.Cluster.ControlPlane.Endpoint = "https://127.0.0.1:6443"
+
+	if err := st.Create(t.Context(), config.NewMachineConfig(text(t, bundle.Worker))); err != nil {
+		t.Fatal(err)
+	}
 
 	root := ctest.Wait(t, st, secrets.NewOSRoot(), func(*secrets.OSRoot) bool { return true })
 	if len(root.TypedSpec().IssuingCA.Key) != 0 {
 		t.Error("a worker has the authority's key")
 	}
+
+	api := ctest.Wait(t, st, secrets.NewAPI(), func(*secrets.API) bool { return true })
+	if api.TypedSpec().Client != nil {
+		t.Error("a worker can call other nodes")
+	}
+
+	crt, err := pki.ParseCertificate(api.TypedSpec().Server.Crt)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	roots := x509.NewCertPool()
+	roots.AppendCertsFromPEM(bundle.Worker.Machine.CA.Crt)
+
+	if _, err := crt.Verify(x509.VerifyOptions{Roots: roots, DNSName: "localhost"}); err != nil {
+		t.Error(err)
+	}
+
+	if _, err := st.Get(t.Context(), secrets.NewTrustd().Metadata()); !state.IsNotFoundError(err) {
+		t.Errorf("a worker has a certificate for trustd: %v", err)
+	}
+}
+
+// serveTrust is trustd without its process and socket.
+func serveTrust(t *testing.T, st state.State) (port string) {
+	t.Helper()
+
+	served, err := safe.StateGetByID[*secrets.Trustd](t.Context(), st, secrets.TrustdID)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	crt, err := pki.Pair{Crt: served.TypedSpec().Server.Crt, Key: served.TypedSpec().Server.Key}.TLS()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	server := grpc.NewServer(grpc.Creds(credentials.NewServerTLSFromCert(&crt)))
+	securityapi.RegisterSecurityServiceServer(server, &trustd.Issuer{State: st, Logger: zap.NewNop(), Lifetime: ctrl.Lifetime})
+
+	go server.Serve(l) //nolint:errcheck
+
+	t.Cleanup(server.Stop)
+
+	_, port, err = net.SplitHostPort(l.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	return port
 }

@@ -23,6 +23,8 @@ const (
 	APIID                          = resource.ID("api")
 	CertSANType                    = resource.Type("CertSANs.secrets.talos.dev")
 	CertSANID                      = resource.ID("api")
+	TrustdType                     = resource.Type("TrustdCertificates.secrets.talos.dev")
+	TrustdID                       = resource.ID("trustd")
 )
 
 // OSRoot is the root of trust of the machine API, from the machine configuration.
@@ -99,6 +101,35 @@ func (apiExt) ResourceDefinition() meta.ResourceDefinitionSpec {
 	return meta.ResourceDefinitionSpec{Type: APIType, DefaultNamespace: Namespace, Sensitivity: meta.Sensitive}
 }
 
+// Trustd is what trustd serves with, on control planes: never the CA's key.
+type Trustd = typed.Resource[TrustdSpec, trustdExt]
+
+// TrustdSpec is the server certificate, and the CAs that the cluster accepts.
+type TrustdSpec struct {
+	AcceptedCAs []wire.Certificate `yaml:"acceptedCAs" protobuf:"3"`
+	Server      *wire.KeyPair      `yaml:"server" protobuf:"2"`
+}
+
+// DeepCopy implements typed.DeepCopyable.
+func (s TrustdSpec) DeepCopy() TrustdSpec {
+	s.AcceptedCAs = slices.Clone(s.AcceptedCAs)
+	s.Server = copyPair(s.Server)
+
+	return s
+}
+
+// NewTrustd makes an empty Trustd.
+func NewTrustd() *Trustd {
+	return typed.NewResource[TrustdSpec, trustdExt](
+		resource.NewMetadata(Namespace, TrustdType, TrustdID, resource.VersionUndefined), TrustdSpec{})
+}
+
+type trustdExt struct{}
+
+func (trustdExt) ResourceDefinition() meta.ResourceDefinitionSpec {
+	return meta.ResourceDefinitionSpec{Type: TrustdType, DefaultNamespace: Namespace, Sensitivity: meta.Sensitive}
+}
+
 // CertSAN is the set of names that the machine's server certificate covers.
 type CertSAN = typed.Resource[CertSANSpec, certSANExt]
 
@@ -135,5 +166,6 @@ func Entries() []registry.Entry {
 		registry.Of[OSRootSpec, osRootExt](),
 		registry.Of[APISpec, apiExt](),
 		registry.Of[CertSANSpec, certSANExt](),
+		registry.Of[TrustdSpec, trustdExt](),
 	}
 }

@@ -22,12 +22,27 @@ import (
 // ID is the service's name.
 const ID = "machined"
 
-// Service is the service.
-type Service struct {
-	Node *api.Node
-	// Machine and State are the paths of the sockets; UIDs may open them.
-	Machine, State string
-	UIDs           []int
+// Socket is one way in for another process of the machine.
+type Socket struct {
+	Path string
+	// UID may open it, beside machined itself.
+	UID int
+	// Server makes what answers, anew each time that the service starts.
+	Server func() *grpc.Server
+}
+
+// Service is the service; the first socket is the one whose health is checked.
+type Service struct{ Sockets []Socket }
+
+// Local are the sockets of a node's API: that of its methods and that of the
+// state which apid needs.
+func Local(node *api.Node, machine, state string, uid int) []Socket {
+	return []Socket{
+		{Path: machine, UID: uid, Server: func() *grpc.Server { return api.New(node, authz.Node) }},
+		{Path: state, UID: uid, Server: func() *grpc.Server {
+			return api.NewStateServer(node.State, secrets.APIType, network.NodeAddressType, network.HostnameStatusType)
+		}},
+	}
 }
 
 // ID implements supervisor.Service.
@@ -41,7 +56,7 @@ func (*Service) Prepare(context.Context, func(string)) error { return nil }
 
 // Healthy implements supervisor.Checker.
 func (s *Service) Healthy(ctx context.Context) error {
-	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.Machine)
+	conn, err := (&net.Dialer{}).DialContext(ctx, "unix", s.Sockets[0].Path)
 	if err != nil {
 		return fmt.Errorf("connect: %w", err)
 	}
@@ -53,24 +68,20 @@ func (s *Service) Healthy(ctx context.Context) error {
 func (s *Service) Run(ctx context.Context, _ io.Writer, started func(int)) error {
 	g, ctx := errgroup.WithContext(ctx)
 
-	for _, part := range []struct {
-		path   string
-		server *grpc.Server
-	}{
-		{s.Machine, api.New(s.Node, authz.Node)},
-		{s.State, api.NewStateServer(s.Node.State, secrets.APIType, network.NodeAddressType, network.HostnameStatusType)},
-	} {
-		l, err := localsock.Listen(part.path, s.UIDs...)
+	for _, socket := range s.Sockets {
+		l, err := localsock.Listen(socket.Path, socket.UID)
 		if err != nil {
-			return fmt.Errorf("open %s: %w", part.path, err)
+			return fmt.Errorf("open %s: %w", socket.Path, err)
 		}
 
-		stop := context.AfterFunc(ctx, part.server.Stop)
+		server := socket.Server()
+
+		stop := context.AfterFunc(ctx, server.Stop)
 		defer stop()
 
 		g.Go(func() error {
-			if err := part.server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
-				return fmt.Errorf("serve %s: %w", part.path, err)
+			if err := server.Serve(l); err != nil && !errors.Is(err, grpc.ErrServerStopped) {
+				return fmt.Errorf("serve %s: %w", socket.Path, err)
 			}
 
 			return nil
