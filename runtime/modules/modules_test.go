@@ -176,6 +176,12 @@ func TestLoad(t *testing.T) {
 		t.Error(err)
 	}
 
+	// What a driver builds on finds no hardware: there is none for the driver.
+	k = &kernel{fail: map[string]error{"ring": unix.ENODEV}}
+	if err := load(k, "", "net_a"); err != nil || slices.Contains(k.calls, "net_a") {
+		t.Errorf("%v, calls %q", err, k.calls)
+	}
+
 	// A failure is reported with its module, and others are loaded.
 	k = &kernel{fail: map[string]error{"ring": unix.EKEYREJECTED}}
 	err := load(k, "", "net_a", "other")
