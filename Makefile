@@ -62,10 +62,13 @@ test: deps-test lint test-unit test-boot test-docker ## Everything that CI runs
 test-unit: ## Go tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 
+# Which image the boot test boots: the small one, which is built soonest.
+BOOT_PROFILE ?= vm
+
 .PHONY: test-boot
-test-boot: ## Build the vm image, boot its ISO in QEMU, use its API
-	$(MAKE) --no-print-directory image PROFILE=vm IMAGE_ARGS='$(BOOT_ARGS)'
-	AKMON_ISO=$(abspath $(OUT)/vm/akmon-$(ARCH).iso) AKMONCTL=$(abspath $(OUT)/bin/akmonctl) \
+test-boot: ## Build an image, boot its ISO in QEMU, use its API (BOOT_PROFILE=vm|metal)
+	$(MAKE) --no-print-directory image PROFILE=$(BOOT_PROFILE) IMAGE_ARGS='$(BOOT_ARGS)'
+	AKMON_ISO=$(abspath $(OUT)/$(BOOT_PROFILE)/akmon-$(ARCH).iso) AKMONCTL=$(abspath $(OUT)/bin/akmonctl) \
 		go test -count=1 -timeout 30m -tags boot -v ./test/boot
 
 .PHONY: test-docker
