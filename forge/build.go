@@ -44,9 +44,10 @@ type TargetResult struct {
 
 // target is a package to build for one or several platforms.
 type target struct {
-	name  string
-	nodes []*graph.Node
-	image engine.Request
+	name   string
+	nodes  []*graph.Node
+	graphs []*graph.Graph // of the nodes
+	image  engine.Request
 }
 
 // Build builds the targets, writes the outputs, signs and describes images.
@@ -154,7 +155,7 @@ func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *
 		return err
 	}
 
-	t.nodes = append(t.nodes, node)
+	t.nodes, t.graphs = append(t.nodes, node), append(t.graphs, g)
 	t.image.Images = append(t.image.Images, engine.Image{
 		Definition: lowered.Definition, Platform: lowered.Platform, Config: config,
 	})

@@ -1,8 +1,6 @@
 package forge
 
 import (
-	"context"
-	"crypto"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -11,78 +9,11 @@ import (
 	"time"
 
 	"github.com/akmon-os/akmon/forge/bootstrap"
-	"github.com/akmon-os/akmon/forge/engine"
 	"github.com/akmon-os/akmon/forge/graph"
-	"github.com/akmon-os/akmon/forge/publish"
 	"github.com/akmon-os/akmon/forge/publish/sbom"
 	"github.com/akmon-os/akmon/internal/version"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
 )
-
-// publish describes and signs what the engine wrote. Only targets that their
-// recipe makes an image of (`image:`) are described and signed; other packages
-// are parts.
-func (o *Options) publish(ctx context.Context, t *target, solved *engine.Result, key crypto.Signer, epoch time.Time) (TargetResult, error) {
-	result := TargetResult{Name: t.name, Platforms: t.platforms(), Digest: solved.Digest}
-
-	for _, output := range o.Outputs {
-		result.Outputs = append(result.Outputs, output.Path(t.name))
-
-		if !output.signed() || t.nodes[0].Package.Image == nil {
-			continue
-		}
-
-		image, err := publish.Open(ctx, output.address(t.name), publish.Options{Insecure: output.Insecure})
-		if err != nil {
-			return result, err
-		}
-
-		description, err := t.describe(image.Digest().String(), epoch)
-		if err != nil {
-			return result, fmt.Errorf("describe %s: %w", t.name, err)
-		}
-
-		// The files of an index would be those of several images.
-		if !image.IsIndex() {
-			if description.Files, err = publish.Files(ctx, image); err != nil {
-				return result, fmt.Errorf("list the files of %s: %w", t.name, err)
-			}
-		}
-
-		document, err := sbom.SPDX(description)
-		if err != nil {
-			return result, fmt.Errorf("describe %s: %w", t.name, err)
-		}
-
-		attached, err := image.Attach(ctx, publish.SPDXType, document, nil)
-		if err != nil {
-			return result, fmt.Errorf("attach the SBOM of %s: %w", t.name, err)
-		}
-
-		if output.Type == engine.OCILayout {
-			path := output.Path(t.name) + ".spdx.json"
-			if err := writeFile(path, document, 0o644); err != nil {
-				return result, fmt.Errorf("write the SBOM of %s: %w", t.name, err)
-			}
-
-			result.Outputs = append(result.Outputs, path)
-		}
-
-		if key == nil {
-			continue
-		}
-
-		for _, signed := range []*publish.Target{image, attached} {
-			if err := publish.Sign(ctx, signed, key, publish.SignOptions{}); err != nil {
-				return result, err
-			}
-		}
-
-		result.Signed = true
-	}
-
-	return result, nil
-}
 
 // describe collects what is in the target and what built it.
 func (t *target) describe(digest string, epoch time.Time) (sbom.Image, error) {

@@ -15,8 +15,11 @@ import (
 // manifest.md, "Guidance for an Empty Descriptor").
 const emptyConfig types.MediaType = "application/vnd.oci.empty.v1+json"
 
-// SPDXType is the artifact and media type of an SPDX document in JSON.
-const SPDXType = "application/spdx+json"
+// Artifact and media types of bills of materials in JSON.
+const (
+	SPDXType      = "application/spdx+json"
+	CycloneDXType = "application/vnd.cyclonedx+json"
+)
 
 // artefact is a small manifest in memory with the blobs that it names.
 type artefact struct {
@@ -109,8 +112,8 @@ func (c artefactCore) LayerByDigest(digest v1.Hash) (partial.CompressedLayer, er
 // Attach stores content as an artefact that refers to the target: a manifest
 // with an empty config, content as its one layer and the target as subject.
 // artifactType is also the layer's media type. The same arguments give the
-// same digest. The returned target is the artefact, which may be signed in
-// turn.
+// same digest; in a layout, an earlier attachment of this type is replaced. The
+// returned target is the artefact, which may be signed in turn.
 func (t *Target) Attach(ctx context.Context, artifactType string, content []byte, annotations map[string]string) (*Target, error) {
 	config := []byte("{}")
 
@@ -122,11 +125,26 @@ func (t *Target) Attach(ctx context.Context, artifactType string, content []byte
 		return nil, err
 	}
 
-	if err := t.store.put(ctx, a, ""); err != nil {
+	if err := t.replace(ctx, a, ""); err != nil {
 		return nil, fmt.Errorf("attach %s to %s: %w", artifactType, t.Digest(), err)
 	}
 
 	return &Target{store: t.store, desc: a.desc}, nil
+}
+
+// replace stores an artefact, and drops from a layout what it takes the place
+// of: attachments of its type, attestations of its predicate. Registries keep
+// what they have.
+func (t *Target) replace(ctx context.Context, a *artefact, tag string) error {
+	if err := t.store.put(ctx, a, tag); err != nil {
+		return err
+	}
+
+	if s, ok := t.store.(*layoutStore); ok {
+		return s.supersede(ctx, a)
+	}
+
+	return nil
 }
 
 // Referrers lists what is attached to the target (signatures among it), in the

@@ -123,6 +123,14 @@ func copyAttachments(ctx context.Context, t *Target, to destination, seen map[v1
 		tag = ""
 	}
 
+	// What cosign attested is found by its tag alone.
+	desc, err := t.store.byTag(ctx, AttestationTag(t.Digest()))
+	if err == nil {
+		others = append([]*Target{{store: t.store, desc: desc, tag: AttestationTag(t.Digest())}}, others...)
+	} else if !errors.Is(err, ErrNotFound) {
+		return err
+	}
+
 	for _, other := range others {
 		if seen[other.Digest()] {
 			continue

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
@@ -311,4 +312,65 @@ func (s *layoutStore) putEntry(desc v1.Descriptor, tag string) error {
 	index.Manifests = append(kept, desc)
 
 	return s.writeIndex(index)
+}
+
+// supersede drops the entries that an artefact takes the place of, with what
+// refers to those. Their blobs stay, as blobs that nothing names may.
+func (s *layoutStore) supersede(ctx context.Context, a *artefact) error {
+	want, err := parseHeader(a.raw)
+	if err != nil {
+		return err
+	}
+
+	index, err := s.index()
+	if err != nil {
+		return err
+	}
+
+	headers := make([]header, len(index.Manifests))
+	gone := map[v1.Hash]bool{}
+
+	for i, desc := range index.Manifests {
+		raw, err := readManifest(ctx, s, desc, "manifest")
+		if err != nil {
+			return err
+		}
+
+		if headers[i], err = parseHeader(raw); err != nil {
+			return err
+		}
+
+		if desc.Digest != a.desc.Digest && want.supersedes(headers[i]) {
+			gone[desc.Digest] = true
+		}
+	}
+
+	for range index.Manifests { // a signature of an attachment is two steps away
+		for i, desc := range index.Manifests {
+			if subject := headers[i].Subject; subject != nil && gone[subject.Digest] {
+				gone[desc.Digest] = true
+			}
+		}
+	}
+
+	if len(gone) == 0 {
+		return nil
+	}
+
+	index.Manifests = slices.DeleteFunc(index.Manifests, func(d v1.Descriptor) bool { return gone[d.Digest] })
+
+	return s.writeIndex(index)
+}
+
+// supersedes tells whether both are attachments of one kind to one image.
+func (h header) supersedes(old header) bool {
+	if h.Subject == nil || old.Subject == nil || h.Subject.Digest != old.Subject.Digest {
+		return false
+	}
+
+	if predicate := h.Annotations[PredicateAnnotation]; predicate != "" {
+		return old.Annotations[PredicateAnnotation] == predicate
+	}
+
+	return old.ArtifactType == h.ArtifactType
 }

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
@@ -223,13 +224,13 @@ func (w *walker) attachments(ctx context.Context, t *Target, key crypto.PublicKe
 		}
 
 		if ref.desc.ArtifactType != cosign.ArtifactType {
-			_, err := verifySignature(ctx, ref, key)
-			if err != nil && !errors.Is(err, ErrNoSignature) && !errors.Is(err, ErrWrongKey) {
+			signed, err := attachmentSigned(ctx, ref, key)
+			if err != nil {
 				return err
 			}
 
 			w.result.Attachments = append(w.result.Attachments, Attachment{
-				Digest: ref.Digest(), ArtifactType: ref.desc.ArtifactType, Signed: err == nil,
+				Digest: ref.Digest(), ArtifactType: ref.desc.ArtifactType, Signed: signed,
 			})
 		}
 
@@ -254,6 +255,23 @@ func (w *walker) attachments(ctx context.Context, t *Target, key crypto.PublicKe
 	}
 
 	return nil
+}
+
+// attachmentSigned tells whether an attachment is signed by key: as a whole,
+// or, if it is made of envelopes, each of those.
+func attachmentSigned(ctx context.Context, ref *Target, key crypto.PublicKey) (bool, error) {
+	if ref.desc.ArtifactType == EnvelopeType {
+		list, err := readAttestations(ctx, ref, key)
+
+		return len(list) > 0 && !slices.ContainsFunc(list, func(a Attestation) bool { return !a.Signed }), err
+	}
+
+	_, err := verifySignature(ctx, ref, key)
+	if errors.Is(err, ErrNoSignature) || errors.Is(err, ErrWrongKey) {
+		return false, nil
+	}
+
+	return err == nil, err
 }
 
 // copyBlob copies a blob to w and checks digest and size.

@@ -21,7 +21,25 @@ type Image struct {
 	Tool       string    // "name-version" of what writes the document
 	Components []Component
 	Tools      []Component // what built it without being in it
+	Programs   []Program   // Go programs in it, with what is linked into them
 	Files      []File      // files of the image; may be empty
+}
+
+// Program is a Go program in an image.
+type Program struct {
+	Name     string // path of its main package; must not be empty
+	Module   string // path of the module that the package is in, "" if unknown
+	Version  string // of that module, "" if unknown
+	Location string // path in the image; a colon and a path more for each archive it is in
+	Modules  []Module
+}
+
+// Module is a Go module that is linked into a program. Path is "stdlib" for
+// Go's own library, whose version is Go's.
+type Module struct {
+	Path    string // must not be empty
+	Version string // such as "v1.2.3"; "" if it was not a released one
+	Sum     string // as go.sum has it, "h1:…"; may be empty
 }
 
 // Component is one package of the tree that is in an image.
@@ -88,6 +106,25 @@ func (i *Image) check() error {
 		}
 
 		seen[key] = true
+	}
+
+	for _, p := range i.Programs {
+		if p.Name == "" || p.Location == "" {
+			return fmt.Errorf("%w: a program has no name or no place", ErrInput)
+		}
+
+		key := p.Name + " in " + p.Location
+		if seen[key] {
+			return fmt.Errorf("%w: program %s is listed twice", ErrInput, key)
+		}
+
+		seen[key] = true
+
+		for _, m := range p.Modules {
+			if m.Path == "" {
+				return fmt.Errorf("%w: program %s: a module has no path", ErrInput, p.Name)
+			}
+		}
 	}
 
 	for _, f := range i.Files {

@@ -50,6 +50,24 @@ func installer() Image {
 			{Name: "machined", Version: "v0.1.0"},
 		},
 		Tools: []Component{{Name: "clang", Version: "19", Licenses: []string{"Apache-2.0 WITH LLVM-exception"}, Sources: []Source{llvm}}},
+		Programs: []Program{
+			{
+				Name: "github.com/akmon-os/akmon/cmd/machined", Module: "github.com/akmon-os/akmon",
+				Location: "/usr/install/amd64/initramfs.xz:/rootfs.sqsh:/usr/bin/init",
+				Modules: []Module{
+					{Path: "stdlib", Version: "1.26.8"},
+					{Path: "golang.org/x/sys", Version: "v0.49.0", Sum: "h1:XbzkgYJHdqh/8m2Uu0W/dQv8nktxx4BFHp1M0gROTXA="},
+				},
+			},
+			{
+				Name: "github.com/akmon-os/akmon/cmd/installer", Module: "github.com/akmon-os/akmon", Version: "v0.1.0",
+				Location: "/usr/bin/installer",
+				Modules: []Module{
+					{Path: "stdlib", Version: "1.26.8"},
+					{Path: "github.com/docker/cli", Version: "v29.8.2+incompatible"},
+				},
+			},
+		},
 		Files: []File{
 			{Path: "/usr/install/amd64/vmlinuz", SHA1: sha1Of("a"), SHA256: sum("a", 64)},
 			{Path: "/usr/bin/installer", SHA1: sha1Of("b"), SHA256: sum("b", 64)},
@@ -57,18 +75,27 @@ func installer() Image {
 	}
 }
 
-func TestGolden(t *testing.T) {
-	got, err := SPDX(installer())
-	if err != nil {
-		t.Fatal(err)
-	}
+var formats = map[string]func(Image) ([]byte, error){"spdx": SPDX, "cdx": CycloneDX}
 
-	path := filepath.Join("testdata", "installer.spdx.json")
-	golden.Equal(t, path, string(got))
+func TestGolden(t *testing.T) {
+	for name, format := range formats {
+		got, err := format(installer())
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		golden.Equal(t, filepath.Join("testdata", "installer."+name+".json"), string(got))
+	}
 }
 
 func TestOrderDoesNotMatter(t *testing.T) {
-	want, err := SPDX(installer())
+	for name, format := range formats {
+		t.Run(name, func(t *testing.T) { orderDoesNotMatter(t, format) })
+	}
+}
+
+func orderDoesNotMatter(t *testing.T, format func(Image) ([]byte, error)) {
+	want, err := format(installer())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,12 +104,14 @@ func TestOrderDoesNotMatter(t *testing.T) {
 		image := installer()
 		slices.Reverse(image.Components)
 		slices.Reverse(image.Files)
+		slices.Reverse(image.Programs)
+		slices.Reverse(image.Programs[0].Modules)
 
 		for i := range image.Components {
 			slices.Reverse(image.Components[i].Licenses)
 		}
 
-		got, err := SPDX(image)
+		got, err := format(image)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -177,6 +206,8 @@ func TestBadInput(t *testing.T) {
 		`unexpected ")"`:                 func(i *Image) { i.Licenses = []string{"MIT)"} },
 		"WITH follows a licence":         func(i *Image) { i.Licenses = []string{"(MIT) WITH X"} },
 		`operator expected before "("`:   func(i *Image) { i.Licenses = []string{"MIT (ISC)"} },
+		"no name or no place":            func(i *Image) { i.Programs[0].Location = "" },
+		"a module has no path":           func(i *Image) { i.Programs[0].Modules[0].Path = "" },
 		"the path is not absolute":       func(i *Image) { i.Files[0].Path = "vmlinuz" },
 		"vmlinuz: malformed checksum":    func(i *Image) { i.Files[0].SHA1 = "" },
 	} {
@@ -184,8 +215,10 @@ func TestBadInput(t *testing.T) {
 		change(&image)
 
 		want = strings.Replace(want, `"GPL v2" is`, `"GPL_v2" is`, 1)
-		if _, err := SPDX(image); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), want) {
-			t.Errorf("got %v, want %q", err, want)
+		for name, format := range formats {
+			if _, err := format(image); !errors.Is(err, ErrInput) || !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: got %v, want %q", name, err, want)
+			}
 		}
 	}
 }

@@ -50,6 +50,7 @@ type (
 		Copyright        string            `json:"copyrightText"`
 		Summary          string            `json:"summary,omitempty"`
 		Comment          string            `json:"comment,omitempty"`
+		SourceInfo       string            `json:"sourceInfo,omitempty"`
 		ExternalRefs     []externalRef     `json:"externalRefs,omitempty"`
 	}
 	verificationCode struct {
@@ -100,7 +101,7 @@ func SPDX(image Image) ([]byte, error) {
 		return nil, fmt.Errorf("image %s: %w", image.Name, err)
 	}
 
-	b := &builder{sources: map[string]bool{}, refs: map[string]bool{}}
+	b := &builder{sources: map[string]bool{}, refs: map[string]bool{}, modules: map[string]bool{}}
 	b.relate(documentID, "DESCRIBES", imageID)
 	b.image(image, license)
 
@@ -108,26 +109,37 @@ func SPDX(image Image) ([]byte, error) {
 		list []Component
 		tool bool
 	}{{image.Components, false}, {image.Tools, true}} {
-		sorted := slices.SortedFunc(slices.Values(set.list), func(x, y Component) int {
-			return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Version, y.Version))
-		})
-
-		for _, c := range sorted {
+		for _, c := range sortedComponents(set.list) {
 			if err := b.component(c, set.tool); err != nil {
 				return nil, fmt.Errorf("package %s: %w", c.Name, err)
 			}
 		}
 	}
 
+	for _, p := range sortedPrograms(image.Programs) {
+		b.program(p)
+	}
+
 	return b.document(image)
 }
 
-// builder collects the parts of a document.
+func sortedComponents(list []Component) []Component {
+	return slices.SortedFunc(slices.Values(list), func(x, y Component) int {
+		return cmp.Or(cmp.Compare(x.Name, y.Name), cmp.Compare(x.Version, y.Version))
+	})
+}
+
+func sortedSources(list []Source) []Source {
+	return slices.SortedFunc(slices.Values(list), func(x, y Source) int { return cmp.Compare(x.URL, y.URL) })
+}
+
+// builder collects the parts of an SPDX document.
 type builder struct {
 	packages      []pkg
 	files         []file
 	relationships []relationship
 	sources       map[string]bool // by SPDX identifier
+	modules       map[string]bool // by SPDX identifier
 	refs          map[string]bool // licences to be defined
 }
 
@@ -163,7 +175,7 @@ func (b *builder) addFiles(files []File, p *pkg) string {
 	var sums []string
 
 	for _, f := range slices.SortedFunc(slices.Values(files), func(x, y File) int { return cmp.Compare(x.Path, y.Path) }) {
-		id := "SPDXRef-File-" + shortID(f.Path, "")
+		id := "SPDXRef-File-" + shortID(f.Path, f.SHA256)
 		sums = append(sums, f.SHA1)
 		p.HasFiles = append(p.HasFiles, id)
 
@@ -213,7 +225,7 @@ func (b *builder) component(c Component, tool bool) error {
 		b.relate(imageID, "CONTAINS", id)
 	}
 
-	for _, s := range slices.SortedFunc(slices.Values(c.Sources), func(x, y Source) int { return cmp.Compare(x.URL, y.URL) }) {
+	for _, s := range sortedSources(c.Sources) {
 		b.relate(id, "GENERATED_FROM", b.source(s, c, license))
 	}
 
@@ -304,12 +316,16 @@ func (b *builder) document(image Image) ([]byte, error) {
 // 6.5): the form that the specification suggests, with a UUID made of a digest
 // (RFC 9562, version 8) instead of a random one.
 func namespace(name, digest string, content []byte) string {
+	return "https://spdx.org/spdxdocs/" + idSafe(name) + "-" + uuid(digest, content)
+}
+
+func uuid(digest string, content []byte) string {
 	sum := sha256.Sum256(append([]byte(digest+"\n"), content...))
 	u := sum[:16]
 	u[6] = u[6]&0x0f | 0x80
 	u[8] = u[8]&0x3f | 0x80
 
-	return fmt.Sprintf("https://spdx.org/spdxdocs/%s-%x-%x-%x-%x-%x", idSafe(name), u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
+	return fmt.Sprintf("%x-%x-%x-%x-%x", u[0:4], u[4:6], u[6:8], u[8:10], u[10:16])
 }
 
 var unsafe = regexp.MustCompile(`[^A-Za-z0-9.-]+`)

@@ -1,4 +1,4 @@
-package publish
+package contents_test
 
 import (
 	"archive/tar"
@@ -17,6 +17,8 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/types"
 	"github.com/klauspost/compress/zstd"
 
+	"github.com/akmon-os/akmon/forge/publish"
+	"github.com/akmon-os/akmon/forge/publish/contents"
 	"github.com/akmon-os/akmon/forge/publish/sbom"
 )
 
@@ -94,12 +96,17 @@ func TestFilesOfAnImage(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	target := open(t, dir)
-
-	got, err := Files(ctx, target)
+	target, err := publish.Open(t.Context(), dir, publish.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
+
+	found, err := contents.Read(t.Context(), target)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	got := found.Files
 
 	var names []string
 	for _, f := range got {
