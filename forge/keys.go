@@ -50,32 +50,6 @@ func GenerateKey(name string) error {
 	return nil
 }
 
-// Verify checks the image that ref names against the public key in keyFile
-// and returns its digest.
-func Verify(ctx context.Context, ref, keyFile string, opts publish.Options) (string, error) {
-	data, err := os.ReadFile(keyFile)
-	if err != nil {
-		return "", fmt.Errorf("read public key: %w", err)
-	}
-
-	key, err := cosign.ParsePublicKey(data)
-	if err != nil {
-		return "", fmt.Errorf("read public key %s: %w", keyFile, err)
-	}
-
-	target, err := publish.Open(ctx, ref, opts)
-	if err != nil {
-		return "", err
-	}
-
-	verified, err := publish.Verify(ctx, target, key)
-	if err != nil {
-		return "", err
-	}
-
-	return verified.Digest.String(), nil
-}
-
 // Push copies the image of a layout, with what is attached to it, to a
 // registry, and returns the pushed reference by digest.
 func Push(ctx context.Context, layout, ref string, opts publish.Options) (string, error) {

@@ -106,7 +106,7 @@ and renders an installer image as ISO, UKI and other media.`,
 
 	root.AddCommand(
 		newBuild(), newFetch(), newLock(), newEngine(),
-		newImage(), newVerify(), newPush(), newKey(),
+		newImage(), newVerify(), newSBOM(), newPush(), newKey(),
 		newValidate(), newLint(), newFmt(), newSchema(),
 		newGraph(), newEval(), newDump(), newExplain(), newDiff(),
 	)

@@ -256,3 +256,15 @@ func unseal(envelope []byte, key crypto.PublicKey) (Attestation, error) {
 
 	return a, nil
 }
+
+// PredicateType is what the statement says that it is about; "" if it says
+// nothing that can be read.
+func (a Attestation) PredicateType() string {
+	var s struct {
+		PredicateType string `json:"predicateType"`
+	}
+
+	_ = json.Unmarshal(a.Statement, &s)
+
+	return s.PredicateType
+}

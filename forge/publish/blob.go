@@ -13,6 +13,10 @@ import (
 // putBlob stores r under digest unless it is there already, whole. Bytes that
 // do not have the digest are a ChangedError and leave nothing behind.
 func (s *layoutStore) putBlob(digest v1.Hash, r io.Reader) error {
+	if s.readOnly {
+		return fmt.Errorf("%s %w", s.name(), ErrReadOnly)
+	}
+
 	if s.has(digest) {
 		return nil
 	}

@@ -261,10 +261,8 @@ func (s *layoutStore) takeBlob(ctx context.Context, from store, desc v1.Descript
 
 	for attempt := range copyAttempts {
 		if attempt > 0 {
-			select {
-			case <-ctx.Done():
-				return ctx.Err()
-			case <-time.After(retryDelay << attempt):
+			if err := pause(ctx, retryDelay<<attempt); err != nil {
+				return err
 			}
 		}
 

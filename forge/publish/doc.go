@@ -10,6 +10,7 @@
 //	oci:DIR:TAG        the image with that name in its index.json
 //	oci:DIR@sha256:…   the manifest with that digest
 //	DIR, ./DIR:TAG     the same, when DIR exists and is a layout
+//	FILE, oci:FILE:TAG the same in a tar archive of a layout, to be read only
 //	HOST/REPO:TAG      an image in a registry (also @sha256:…)
 //
 // Plain http is spoken only with a registry on this machine, or when
@@ -18,7 +19,7 @@
 //
 // # Attachments
 //
-// A signature or SBOM is a manifest whose `subject` is the image (OCI
+// A signature, SBOM or attestation is a manifest whose `subject` is the image (OCI
 // referrers, image-spec 1.1). In a registry without the referrers API the
 // library maintains the fallback tag. In a layout, an attachment is an entry of
 // index.json. A signature is also stored under cosign's tag sha256-<hex>.sig,

@@ -9,6 +9,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"path"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -32,14 +33,34 @@ var attachmentTag = regexp.MustCompile(`^sha256-[0-9a-f]{64}(\.[a-z]+)?$`)
 // layoutStore is an OCI layout directory. Blobs and index.json are written to
 // a temporary name and renamed. Two processes must not write one layout at
 // the same time: the last index.json would win.
-type layoutStore struct{ dir string }
+type layoutStore struct {
+	dir   string
+	files fs.FS // of dir, or of the archive that dir is
+	// readOnly tells that it is an archive.
+	readOnly bool
+}
+
+// ErrReadOnly means that images in an archive can be read, but nothing can be
+// added to them.
+var ErrReadOnly = errors.New("is an archive, unpack it into a directory first")
 
 func openLayout(dir string) (*layoutStore, error) {
-	if _, err := os.Stat(dir); err != nil {
+	info, err := os.Stat(dir)
+	if err != nil {
 		return nil, fmt.Errorf("open OCI layout: %w", err)
 	}
 
-	data, err := os.ReadFile(filepath.Join(dir, "oci-layout"))
+	s := &layoutStore{dir: dir, files: os.DirFS(dir)}
+
+	if info.Mode().IsRegular() {
+		if s.files, err = openTar(dir); err != nil {
+			return nil, fmt.Errorf("open OCI archive %s: %w", dir, err)
+		}
+
+		s.readOnly = true
+	}
+
+	data, err := fs.ReadFile(s.files, "oci-layout")
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("open OCI layout: %s has no file oci-layout", dir)
 	} else if err != nil {
@@ -54,7 +75,7 @@ func openLayout(dir string) (*layoutStore, error) {
 		return nil, fmt.Errorf("open OCI layout: %s/oci-layout does not say version 1.0.0", dir)
 	}
 
-	return &layoutStore{dir: dir}, nil
+	return s, nil
 }
 
 // createLayout makes dir a layout when it is not one yet.
@@ -67,7 +88,7 @@ func createLayout(dir string) (*layoutStore, error) {
 		return nil, fmt.Errorf("create OCI layout: %w", err)
 	}
 
-	s := &layoutStore{dir: dir}
+	s := &layoutStore{dir: dir, files: os.DirFS(dir)}
 
 	if err := s.writeIndex(&v1.IndexManifest{SchemaVersion: 2, MediaType: types.OCIImageIndex}); err != nil {
 		return nil, err
@@ -83,7 +104,7 @@ func createLayout(dir string) (*layoutStore, error) {
 func (s *layoutStore) name() string { return layoutPrefix + s.dir }
 
 func (s *layoutStore) index() (*v1.IndexManifest, error) {
-	data, err := os.ReadFile(filepath.Join(s.dir, "index.json"))
+	data, err := fs.ReadFile(s.files, "index.json")
 	if err != nil {
 		return nil, fmt.Errorf("read OCI layout: %w", err)
 	}
@@ -97,6 +118,10 @@ func (s *layoutStore) index() (*v1.IndexManifest, error) {
 }
 
 func (s *layoutStore) writeIndex(index *v1.IndexManifest) error {
+	if s.readOnly {
+		return fmt.Errorf("%s %w", s.name(), ErrReadOnly)
+	}
+
 	if index.Manifests == nil {
 		index.Manifests = []v1.Descriptor{}
 	}
@@ -232,7 +257,7 @@ func (s *layoutStore) manifest(ctx context.Context, digest v1.Hash) ([]byte, err
 }
 
 func (s *layoutStore) blob(_ context.Context, digest v1.Hash) (io.ReadCloser, error) {
-	f, err := os.Open(s.blobPath(digest))
+	f, err := s.files.Open(path.Join("blobs", digest.Algorithm, digest.Hex))
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("blob %s in %s: %w", digest, s.name(), ErrNotFound)
 	} else if err != nil {

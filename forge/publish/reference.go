@@ -21,8 +21,13 @@ type layoutRef struct {
 	digest v1.Hash
 }
 
-// isLayout tells whether dir looks like an OCI layout.
+// isLayout tells whether dir looks like an OCI layout, or like an archive of
+// one, which has the ending .tar.
 func isLayout(dir string) bool {
+	if info, err := os.Stat(dir); err == nil && info.Mode().IsRegular() {
+		return strings.HasSuffix(dir, ".tar")
+	}
+
 	info, err := os.Stat(filepath.Join(dir, "oci-layout"))
 
 	return err == nil && info.Mode().IsRegular()

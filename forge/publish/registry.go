@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"time"
 
 	"github.com/google/go-containerregistry/pkg/authn"
 	"github.com/google/go-containerregistry/pkg/name"
@@ -15,6 +16,10 @@ import (
 	"github.com/google/go-containerregistry/pkg/v1/remote"
 	"github.com/google/go-containerregistry/pkg/v1/remote/transport"
 )
+
+// backoff is how often and how fast requests are repeated that the registry
+// answers with 408, 429 or 5xx, or not at all: four times in about 8 seconds.
+var backoff = remote.Backoff{Duration: 500 * time.Millisecond, Factor: 2, Jitter: 0.1, Steps: 5}
 
 // registryStore is one repository of a registry.
 type registryStore struct {
@@ -38,7 +43,8 @@ func openRegistry(ref string, o Options) (*registryStore, name.Reference, error)
 	opts := []remote.Option{
 		remote.WithAuthFromKeychain(authn.DefaultKeychain),
 		remote.WithUserAgent("akmon"),
-		remote.WithTransport(guard(o.Insecure)),
+		remote.WithTransport(resumer{guard(o.Insecure)}),
+		remote.WithRetryBackoff(backoff),
 	}
 
 	s := &registryStore{repo: parsed.Context()}

@@ -87,6 +87,16 @@ func (t *Target) Descriptor() v1.Descriptor { return *t.desc.DeepCopy() }
 // one image.
 func (t *Target) IsIndex() bool { return t.desc.MediaType.IsIndex() }
 
+// Repository is registry and repository, such as registry.example/akmon/os; ""
+// for a directory or an archive.
+func (t *Target) Repository() string {
+	if s, ok := t.store.(*registryStore); ok {
+		return s.repo.Name()
+	}
+
+	return ""
+}
+
 // Tag is the name by which the target was found; "" for a digest.
 func (t *Target) Tag() string { return t.tag }
 

@@ -17,15 +17,6 @@ func (m Module) PURL() string {
 	return strings.TrimSuffix("pkg:golang/"+strings.ToLower(m.Path)+"@"+url.QueryEscape(m.Version), "@")
 }
 
-// license is the module's licence, if it is known.
-func (m Module) license() string {
-	if m.stdlib() {
-		return goLicense
-	}
-
-	return noAssertion
-}
-
 func (m Module) stdlib() bool { return m.Path == "stdlib" }
 
 // cpe is the name by which vulnerabilities of Go itself are filed, "" for other
@@ -90,8 +81,13 @@ func (b *builder) module(m Module) string {
 
 	b.modules[id] = true
 
-	p := newPackage(id, m.Path, m.Version, m.license(), "")
+	p := newPackage(id, m.Path, m.Version, noAssertion, "")
 	p.Purpose = "LIBRARY"
+
+	if m.stdlib() {
+		p.LicenseDeclared = goLicense
+	}
+
 	p.ExternalRefs = purlRef(m.PURL())
 
 	if m.Sum != "" {
@@ -117,4 +113,13 @@ func purlRef(purl string) []externalRef {
 	}
 
 	return []externalRef{{"PACKAGE-MANAGER", "purl", purl}}
+}
+
+// Licenses are what is known of the module's licence: that of Go's library.
+func (m Module) Licenses() []string {
+	if m.stdlib() {
+		return []string{goLicense}
+	}
+
+	return nil
 }
