@@ -2,7 +2,10 @@ package forge_test
 
 import (
 	"encoding/json"
+	"io"
+	"log"
 	"maps"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,6 +15,7 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-containerregistry/pkg/registry"
 
 	"github.com/akmon-os/akmon/forge"
 	"github.com/akmon-os/akmon/forge/engine"
@@ -122,13 +126,19 @@ func TestBuildDescribesSignsAndProves(t *testing.T) {
 		t.Fatal(err)
 	}
 
+	// An old registry, without the referrers API.
+	server := httptest.NewServer(registry.New(registry.Logger(log.New(io.Discard, "", 0))))
+	defer server.Close()
+
+	remote := strings.TrimPrefix(server.URL, "http://") + "/x/installer:v1"
+
 	build := func() *forge.Result {
 		t.Helper()
 
 		result, err := forge.Build(t.Context(), forge.Options{
 			Dir: dir, Targets: []string{"installer"}, Store: t.TempDir(), Key: filepath.Join(out, "k.key"),
 			Args:    map[string]string{"TAG": "v1"},
-			Outputs: []forge.Output{{Type: engine.OCILayout, Dest: out}},
+			Outputs: []forge.Output{{Type: engine.OCILayout, Dest: out}, {Type: engine.Registry, Ref: remote, Insecure: true}},
 		})
 		if err != nil {
 			t.Fatal(err)
@@ -155,18 +165,24 @@ func TestBuildDescribesSignsAndProves(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	verified, err := publish.Verify(t.Context(), target, key)
-	if err != nil {
-		t.Fatal(err)
-	}
+	for _, ref := range []string{image, remote} {
+		verified, err := forge.Verify(t.Context(), ref, forge.VerifyOptions{Key: filepath.Join(out, "k.pub")})
+		if err != nil {
+			t.Fatal(err)
+		}
 
-	types := map[string]bool{}
-	for _, a := range verified.Attachments {
-		types[a.ArtifactType] = a.Signed
-	}
+		types := map[string]bool{}
+		for _, a := range verified.Attachments {
+			types[a.Type] = a.Signed
+		}
 
-	if diff := cmp.Diff(map[string]bool{publish.SPDXType: true, publish.CycloneDXType: true, publish.EnvelopeType: true}, types); diff != "" {
-		t.Errorf("attachments, signed (-want +got):\n%s", diff)
+		if diff := cmp.Diff(map[string]bool{publish.SPDXType: true, publish.CycloneDXType: true, publish.EnvelopeType: true}, types); diff != "" {
+			t.Errorf("%s: attachments, signed (-want +got):\n%s", ref, diff)
+		}
+
+		if len(verified.Provenance) != 1 {
+			t.Errorf("%s: %d statements of provenance", ref, len(verified.Provenance))
+		}
 	}
 
 	checkPrograms(t, dir, filepath.Join(out, "installer.spdx.json"))

@@ -60,7 +60,6 @@ The documents are checked against their digests; akmon verify checks who signed.
 	cmd.Flags().BoolVar(&files, "files", false, "list the files with their SHA-256 sums")
 	cmd.Flags().StringSliceVar(&platforms, "platform", nil, "platforms of an image for several, such as linux/arm64 (default all)")
 	cmd.Flags().BoolVar(&opts.Insecure, "insecure", false, "allow plain HTTP and unverified TLS")
-	cmd.MarkFlagsMutuallyExclusive("licenses", "files")
 	outputFormat(cmd, &format, "text", "spdx", "cyclonedx", "json")
 
 	return cmd
@@ -82,6 +81,8 @@ func sbomWriter(format string, licenses, files bool) (func(io.Writer, sbom.Image
 	}
 
 	switch {
+	case licenses && files:
+		return nil, fmt.Errorf("--licenses and --files are two lists; ask for one")
 	case format == "spdx" || format == "cyclonedx":
 		if licenses || files {
 			return nil, fmt.Errorf("--output %s is the whole document; --licenses and --files are for text and json", format)

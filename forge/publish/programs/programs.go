@@ -162,23 +162,32 @@ func program(where []string, info *debug.BuildInfo) sbom.Program {
 		p.Name = where[len(where)-1]
 	}
 
-	if p.Version == "(devel)" { // built from a directory, not from a module
+	if unreleased(p.Version) {
 		p.Version = ""
 	}
 
 	for _, m := range info.Deps {
-		// What go.mod puts in a module's place is what was linked.
-		if m.Replace != nil && m.Replace.Version != "" {
+		// What go.mod puts in a module's place is what was linked. A directory
+		// has no name, though, that anyone else knows.
+		if m.Replace != nil && !unreleased(m.Replace.Version) {
 			m = m.Replace
 		}
 
-		p.Modules = append(p.Modules, sbom.Module{Path: m.Path, Version: m.Version, Sum: m.Sum})
+		version := m.Version
+		if unreleased(version) {
+			version = ""
+		}
+
+		p.Modules = append(p.Modules, sbom.Module{Path: m.Path, Version: version, Sum: m.Sum})
 	}
 
 	slices.SortFunc(p.Modules, func(a, b sbom.Module) int { return strings.Compare(a.Path, b.Path) })
 
 	return p
 }
+
+// unreleased tells whether a module was a directory rather than a version.
+func unreleased(version string) bool { return version == "" || version == "(devel)" }
 
 // goVersion is the version in `go1.26.8 X:experiments`.
 func goVersion(text string) string {
