@@ -32,8 +32,8 @@ and runc), or at --builder. What an earlier build did is not done again.
 Each -o writes every target: type=oci (a layout directory, the default with
 named targets), oci-tar, docker (for docker load), local (the plain files) go
 to dest=DIR under the target's name; type=registry pushes to ref=REF, where
-{target} stands for the name. Packages with an image: section get an SBOM, and
-a signature when there is a --key.`,
+{target} stands for the name. Packages with an image: section get SBOMs (SPDX,
+CycloneDX), SLSA provenance, and signatures when there is a --key.`,
 		Example: `  akmon build
   akmon build installer --set PROFILE=vm --key akmon.key -o type=oci,dest=_out
   akmon build kernel -o type=local,dest=/tmp/kernel
