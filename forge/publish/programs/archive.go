@@ -153,7 +153,7 @@ func (s *search) squashfs(where []string, image io.ReaderAt, size int64) (err er
 		if err != nil {
 			return err
 		}
-		defer f.Close()
+		defer f.Close() //nolint:errcheck // only read
 
 		if err := s.packed(inside(where, name), f); err != nil {
 			errs = append(errs, err)
