@@ -45,6 +45,8 @@ type Edge struct {
 	Owner, Node *Node
 	// Platform is what an image or a Debian root file system is taken for.
 	Platform ocispecs.Platform
+	// Recipe tells that the owner is an output of the node's recipe.
+	Recipe bool
 }
 
 // String names the node: the package, the platform that it is for unless that
@@ -92,8 +94,13 @@ func (e Edge) id() string {
 
 // Inputs gives everything that is put into the build of the node: its
 // dependencies, each followed by the runtime dependencies that come with it.
-// What comes twice is given once, where it comes first.
+// What comes twice is given once, where it comes first. An output is put
+// together from its recipe's build alone.
 func (n *Node) Inputs() []Edge {
+	if n.Package.Recipe != nil {
+		return slices.Clone(n.Edges[:min(1, len(n.Edges))])
+	}
+
 	var inputs []Edge
 
 	seen := map[string]bool{}
@@ -139,17 +146,18 @@ func (n *Node) Inputs() []Edge {
 // Packages gives all nodes, what is needed before what needs it.
 func (g *Graph) Packages() []*Node { return slices.Clone(g.nodes) }
 
-// Leaves gives the nodes that no other node depends on.
+// Leaves gives the nodes that no other node depends on. That a package has
+// further outputs does not count.
 func (g *Graph) Leaves() []*Node {
 	needed := map[*Node]bool{}
 
 	for _, n := range g.nodes {
 		for _, e := range n.Edges {
-			needed[e.Node] = true
+			needed[e.Node] = needed[e.Node] || !e.Recipe
 		}
 	}
 
-	return slices.DeleteFunc(g.Packages(), func(n *Node) bool { return needed[n] })
+	return slices.DeleteFunc(g.Packages(), func(n *Node) bool { return needed[n] || n.Divided() })
 }
 
 // Find gives the node of a package, or nil. Of several nodes of one package
@@ -180,8 +188,9 @@ func (g *Graph) Find(name string) *Node {
 	return found
 }
 
-// Closure gives the node of a package and everything below it, what is needed
-// before what needs it; nil when the graph does not have the package.
+// Closure gives the node of a package and everything that takes part in making
+// it, what is needed before what needs it; nil when the graph does not have the
+// package.
 func (g *Graph) Closure(name string) []*Node {
 	root := g.Find(name)
 	if root == nil {
@@ -193,14 +202,12 @@ func (g *Graph) Closure(name string) []*Node {
 	var visit func(n *Node)
 
 	visit = func(n *Node) {
-		if n == nil || in[n] {
+		if in[n] {
 			return
 		}
 
 		in[n] = true
-		for _, e := range n.Edges {
-			visit(e.Node)
-		}
+		n.needs(visit)
 	}
 
 	visit(root)

@@ -29,8 +29,17 @@ func Resolve(t *tree.Tree, targets []string) (*Graph, error) {
 	g := &Graph{Tree: t}
 
 	for _, name := range names {
-		if t.Packages[name] == nil {
+		p := t.Packages[name]
+
+		switch {
+		case p == nil:
 			missing = append(missing, unknown(t, name))
+
+			continue
+		case p.Divided() && len(targets) == 0:
+			continue // its outputs are there
+		case p.Divided():
+			missing = append(missing, divided(p))
 
 			continue
 		}
@@ -149,6 +158,13 @@ func samePlatform(a, b ocispecs.Platform) bool {
 
 func (r *resolver) edges(n *Node) {
 	r.state[n] = visiting
+	r.errs = append(r.errs, n.Missing...)
+
+	if n.Package.Recipe != nil {
+		if e, ok := r.recipe(n); ok {
+			n.Edges = append(n.Edges, e)
+		}
+	}
 
 	for i := range n.Dependencies {
 		d := &n.Dependencies[i]

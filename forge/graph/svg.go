@@ -29,13 +29,14 @@ type box struct {
 	width    float64
 	from, to []*box // what it needs, what needs it
 	runtime  map[*box]bool
+	recipe   *box
 	place    float64
 }
 
 // WriteSVG draws the graph: columns from what is needed to what needs it, so
 // that every line goes from left to right. Bold green lines are runtime
-// dependencies, yellow boxes external inputs, thick ones targets. It needs no
-// Graphviz; packages that set GRAPH_IGNORE are left out.
+// dependencies, dashed ones lead from a recipe to its further outputs, yellow
+// boxes are external inputs, thick ones targets. It needs no Graphviz; packages that set GRAPH_IGNORE are left out.
 func (g *Graph) WriteSVG(w io.Writer) error {
 	columns := g.columns()
 	width, height := layOut(columns)
@@ -94,6 +95,10 @@ func (g *Graph) columns() [][]*box {
 			}
 
 			b.runtime[needed] = b.runtime[needed] || e.Runtime
+
+			if e.Recipe {
+				b.recipe = needed
+			}
 
 			if !slices.Contains(b.from, needed) {
 				b.from = append(b.from, needed)
@@ -203,6 +208,10 @@ func (b *box) line(w *bytes.Buffer, from *box) {
 	style := `stroke="#999"`
 	if b.runtime[from] {
 		style = `stroke="forestgreen" stroke-width="2"`
+	}
+
+	if b.recipe == from {
+		style += ` stroke-dasharray="5 3"`
 	}
 
 	fmt.Fprintf(w, `<path d="M%.1f %.1f C%.1f %.1f %.1f %.1f %.1f %.1f" fill="none" %s/>`+"\n", x1, y1, x1+bend, y1, x2-bend, y2, x2, y2, style)

@@ -58,6 +58,10 @@ func (g *Graph) WriteText(w io.Writer) error {
 				fmt.Fprint(out, " runtime") //nolint:errcheck // as above
 			}
 
+			if e.Recipe {
+				fmt.Fprint(out, " recipe") //nolint:errcheck // as above
+			}
+
 			fmt.Fprintln(out) //nolint:errcheck // as above
 		}
 	}
@@ -66,8 +70,8 @@ func (g *Graph) WriteText(w io.Writer) error {
 }
 
 // WriteDOT writes the graph for Graphviz. Arrows lead from what is needed to
-// what needs it, bold green ones are runtime dependencies; external inputs are
-// yellow boxes.
+// what needs it, bold green ones are runtime dependencies, dashed ones lead from
+// a recipe to its further outputs; external inputs are yellow boxes.
 func (g *Graph) WriteDOT(w io.Writer) error {
 	var b strings.Builder
 
@@ -94,6 +98,10 @@ func (g *Graph) WriteDOT(w io.Writer) error {
 				attributes = " [style=bold, color=forestgreen]"
 			}
 
+			if e.Recipe {
+				attributes = " [style=dashed]"
+			}
+
 			fmt.Fprintf(&b, "\t%s -> %s%s;\n", quote(e.label()), quote(n.String()), attributes)
 		}
 	}
@@ -117,14 +125,17 @@ type View struct {
 
 // ViewPackage is a package in a View.
 type ViewPackage struct {
-	Name          string           `json:"name"`
-	Version       string           `json:"version,omitempty"`
-	Licenses      []string         `json:"licenses,omitempty"`
-	File          string           `json:"file"`
-	Platform      string           `json:"platform"`
-	BuildPlatform string           `json:"buildPlatform"`
-	Target        bool             `json:"target,omitempty"`
-	Dependencies  []ViewDependency `json:"dependencies"`
+	Name          string   `json:"name"`
+	Version       string   `json:"version,omitempty"`
+	Licenses      []string `json:"licenses,omitempty"`
+	File          string   `json:"file"`
+	Platform      string   `json:"platform"`
+	BuildPlatform string   `json:"buildPlatform"`
+	Target        bool     `json:"target,omitempty"`
+	Description   string   `json:"description,omitempty"`
+	// Recipe is the package whose steps make this one, an output of it.
+	Recipe       string           `json:"recipe,omitempty"`
+	Dependencies []ViewDependency `json:"dependencies"`
 }
 
 // ViewDependency is a dependency in a View.
@@ -136,6 +147,8 @@ type ViewDependency struct {
 	From     string `json:"from"`
 	To       string `json:"to"`
 	Runtime  bool   `json:"runtime,omitempty"`
+	// Recipe tells that the package is an output of this one's recipe.
+	Recipe bool `json:"recipe,omitempty"`
 }
 
 // WriteJSON writes the graph as a View.
@@ -147,7 +160,12 @@ func (g *Graph) WriteJSON(w io.Writer) error {
 			Name: n.Name, Version: n.Version, Licenses: n.Licenses, File: n.File,
 			Platform: tree.FormatPlatform(n.Platform), BuildPlatform: tree.FormatPlatform(n.BuildPlatform),
 			Target:       slices.Contains(g.Targets, n),
+			Description:  n.Description,
 			Dependencies: []ViewDependency{},
+		}
+
+		if recipe := n.RecipeNode(); recipe != nil {
+			p.Recipe = recipe.Name
 		}
 
 		for _, e := range n.Edges {
@@ -157,7 +175,7 @@ func (g *Graph) WriteJSON(w io.Writer) error {
 
 			d := ViewDependency{
 				Stage: e.Stage, Image: e.Image, Platform: tree.FormatPlatform(e.Platform),
-				Debian: e.Lock(), From: e.Source(), To: e.Target(), Runtime: e.Runtime,
+				Debian: e.Lock(), From: e.Source(), To: e.Target(), Runtime: e.Runtime, Recipe: e.Recipe,
 			}
 
 			p.Dependencies = append(p.Dependencies, d)

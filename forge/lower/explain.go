@@ -45,7 +45,7 @@ func Explain(ctx context.Context, g *graph.Graph, opts Options, files func(inclu
 		return nil, err
 	}
 
-	e := explainer{files: files, keys: map[*graph.Node]string{}, outputs: map[*operation]string{}}
+	e := explainer{files: files, keys: map[*graph.Node]string{}, outputs: map[*operation]string{}, built: map[*graph.Node]string{}}
 
 	var all []Explanation
 
@@ -64,13 +64,15 @@ func Explain(ctx context.Context, g *graph.Graph, opts Options, files func(inclu
 type explainer struct {
 	files   func(include, exclude []string) (string, error)
 	keys    map[*graph.Node]string
-	outputs map[*operation]string // the package that an operation is the output of
+	outputs map[*operation]string  // the package that an operation is the output of
+	built   map[*graph.Node]string // the part of a key that its further outputs depend on
 }
 
 func (e *explainer) node(n *graph.Node, r *lowered) (Explanation, error) {
 	explained := Explanation{Node: n}
 	names, used := map[*operation]string{}, map[string]int{}
-	key := sha256.New()
+	key, built := sha256.New(), sha256.New()
+	own := after(r)
 
 	for _, o := range r.operations {
 		name := strings.TrimPrefix(o.metadata.Description["llb.customname"], "["+n.String()+"] ")
@@ -89,6 +91,10 @@ func (e *explainer) node(n *graph.Node, r *lowered) (Explanation, error) {
 
 		explained.Parts = append(explained.Parts, Part{name, digest})
 		fmt.Fprintf(key, "part %q %s\n", name, digest)
+
+		if !own[o] {
+			fmt.Fprintf(built, "part %q %s\n", name, digest)
+		}
 	}
 
 	seen := map[*graph.Node]bool{}
@@ -97,7 +103,14 @@ func (e *explainer) node(n *graph.Node, r *lowered) (Explanation, error) {
 		if in.Node != nil && !seen[in.Node] {
 			seen[in.Node] = true
 			explained.Needs = append(explained.Needs, in.Node)
-			fmt.Fprintf(key, "needs %q %s\n", in.Node, e.keys[in.Node])
+
+			needed := e.keys[in.Node]
+			if in.Recipe {
+				needed = e.built[in.Node]
+			}
+
+			fmt.Fprintf(key, "needs %q %s\n", in.Node, needed)
+			fmt.Fprintf(built, "needs %q %s\n", in.Node, needed)
 		}
 	}
 
@@ -105,10 +118,49 @@ func (e *explainer) node(n *graph.Node, r *lowered) (Explanation, error) {
 		e.outputs[p.operation] = n.String()
 	}
 
+	if p, ok := r.built.Output().(product); ok && e.outputs[p.operation] == "" {
+		e.outputs[p.operation] = n.String()
+	}
+
 	explained.Key = hex.EncodeToString(key.Sum(nil))
-	e.keys[n] = explained.Key
+	e.keys[n], e.built[n] = explained.Key, hex.EncodeToString(built.Sum(nil))
 
 	return explained, nil
+}
+
+// after gives the operations of a package that only its own output needs, not
+// the further ones.
+func after(r *lowered) map[*operation]bool {
+	only := map[*operation]bool{}
+
+	built, ok := r.built.Output().(product)
+	if !ok {
+		return only
+	}
+
+	for _, o := range r.operations {
+		only[o] = true
+	}
+
+	var keep func(o *operation)
+
+	keep = func(o *operation) {
+		if !only[o] {
+			return
+		}
+
+		delete(only, o)
+
+		for _, in := range o.inputs {
+			if p, ok := in.(product); ok {
+				keep(p.operation)
+			}
+		}
+	}
+
+	keep(built.operation)
+
+	return only
 }
 
 // operation is the digest of an operation in which names stand for the

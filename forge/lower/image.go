@@ -18,9 +18,10 @@ func imageConfig(n *graph.Node, epoch time.Time) ocispecs.Image {
 	labels := map[string]string{ocispecs.AnnotationTitle: n.Name}
 
 	for label, value := range map[string]string{
-		ocispecs.AnnotationVersion:  n.Version,
-		ocispecs.AnnotationLicenses: strings.Join(n.Licenses, " AND "),
-		ocispecs.AnnotationURL:      n.Homepage,
+		ocispecs.AnnotationVersion:     n.Version,
+		ocispecs.AnnotationLicenses:    strings.Join(n.Licenses, " AND "),
+		ocispecs.AnnotationURL:         n.Homepage,
+		ocispecs.AnnotationDescription: n.Description,
 	} {
 		if value != "" {
 			labels[label] = value

@@ -20,6 +20,9 @@ type InputSet struct {
 	Go     []GoInput
 	Debian []DebianInput
 	Images []ImageInput
+	// Secrets and SSH are what steps ask of who builds.
+	Secrets []SecretInput
+	SSH     []SSHInput
 	// Tree tells that the local "tree" is needed.
 	Tree bool
 }
@@ -76,7 +79,7 @@ type ImageInput struct {
 }
 
 // Inputs gives what the targets and everything below them need; no target
-// means the graph's own.
+// means all of the graph.
 func Inputs(g *graph.Graph, targets ...string) (*InputSet, error) {
 	nodes, err := closure(g, targets)
 	if err != nil {
@@ -149,8 +152,8 @@ func (c *collector) first(key ...any) bool {
 }
 
 func (c *collector) node(n *graph.Node) {
-	for _, e := range n.Edges {
-		place := Place{Package: n.Name, recipe: n.Package, pos: e.Pos}
+	for _, e := range inputEdges(n) {
+		place := Place{Package: e.Owner.Name, recipe: e.Owner.Package, pos: e.Pos}
 
 		switch {
 		case e.Debian != "" && c.first("debian", e.Lock(), tree.FormatPlatform(e.Platform)):
@@ -168,7 +171,21 @@ func (c *collector) node(n *graph.Node) {
 		for j := range n.Steps[i].Sources {
 			c.source(n, &n.Steps[i].Sources[j])
 		}
+
+		c.secrets(n, &n.Steps[i])
 	}
+}
+
+// inputEdges are the dependencies that take part in making a package: its own,
+// and what comes with outputs of other packages.
+func inputEdges(n *graph.Node) []graph.Edge {
+	for _, e := range n.Edges {
+		if n.Recipe != nil || e.Node != nil && e.Node.Recipe != nil {
+			return n.Inputs()
+		}
+	}
+
+	return n.Edges
 }
 
 func (c *collector) source(n *graph.Node, s *pkgtree.Source) {

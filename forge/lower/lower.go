@@ -103,16 +103,23 @@ type pkg struct {
 	dirPath string
 }
 
-func (l *lowering) node(n *graph.Node) (llb.State, error) {
+// node gives the output of a package, and the build that it is taken from.
+func (l *lowering) node(n *graph.Node) (output, built llb.State, err error) {
 	p := &pkg{Node: n, l: l, source: l.sources[n.File]}
+
+	if recipe := n.RecipeNode(); recipe != nil {
+		output, err = p.output(recipe)
+
+		return output, llb.Scratch(), err
+	}
 
 	root, err := p.dependencies(p.base())
 	if err != nil {
-		return llb.State{}, err
+		return llb.State{}, llb.State{}, err
 	}
 
 	if passesThrough(n) {
-		return root, nil
+		return root, root, nil
 	}
 
 	p.directory()
@@ -124,11 +131,22 @@ func (l *lowering) node(n *graph.Node) (llb.State, error) {
 	for i := range p.Steps {
 		root, err = p.step(root, i)
 		if err != nil {
-			return llb.State{}, err
+			return llb.State{}, llb.State{}, err
 		}
 	}
 
-	return p.finalize(root), nil
+	return p.finalize(root), root, nil
+}
+
+// output takes one more output from the build of a recipe.
+func (p *pkg) output(recipe *graph.Node) (llb.State, error) {
+	if _, err := p.l.wait(recipe); err != nil {
+		return llb.State{}, errNeeded
+	}
+
+	p.directory()
+
+	return p.finalize(p.l.lowered[recipe].built), nil
 }
 
 // passesThrough tells whether the output is the dependencies themselves.

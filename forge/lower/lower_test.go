@@ -107,6 +107,14 @@ func describe(in *lower.InputSet) string {
 		fmt.Fprintf(&b, "%s\nimage %s %s\n", i.Errorf("for %s", i.Package), i.Ref, tree.FormatPlatform(i.Platform))
 	}
 
+	for _, s := range in.Secrets {
+		fmt.Fprintf(&b, "%s\nsecret %s optional=%v\n", s.Errorf("for %s", s.Package), s.ID, s.Optional)
+	}
+
+	for _, s := range in.SSH {
+		fmt.Fprintf(&b, "%s\nssh %s\n", s.Errorf("for %s", s.Package), s.ID)
+	}
+
 	fmt.Fprintf(&b, "tree: %v\n", in.Tree)
 
 	return b.String()
@@ -117,7 +125,7 @@ func describe(in *lower.InputSet) string {
 func TestDeterminism(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 
-	for _, name := range []string{"source-build", "go-service", "bldr", "cross"} {
+	for _, name := range []string{"source-build", "go-service", "bldr", "cross", "outputs", "secrets", "reusable", "architecture"} {
 		a := treetest.Read(t, "testdata/"+name+".txt")
 		first := map[string][]byte{}
 

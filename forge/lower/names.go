@@ -41,14 +41,19 @@ func (p *pkg) runOptions(format string, args ...any) []llb.RunOption {
 	return opts
 }
 
-// location ties a vertex to lines of the recipe, which BuildKit prints when
-// it fails.
+// location ties a vertex to lines of the recipe, or of the reusable step that
+// it comes from, which BuildKit prints when it fails.
 func (p *pkg) location(from, to pkgtree.Position) llb.ConstraintsOpt {
 	if from.Line == 0 {
 		return noConstraint()
 	}
 
-	return p.source.Location([]*pb.Range{{
+	source := p.source
+	if from.Root {
+		source = p.l.sources[p.Tree.RootFile]
+	}
+
+	return source.Location([]*pb.Range{{
 		Start: &pb.Position{Line: int32(from.Line)},               //nolint:gosec // files are at most 2 MiB
 		End:   &pb.Position{Line: int32(max(from.Line, to.Line))}, //nolint:gosec // as above
 	}})

@@ -50,6 +50,9 @@ func newLowering(g *graph.Graph, opts Options, build ocispecs.Platform) *lowerin
 type lowered struct {
 	ready chan struct{}
 	state llb.State
+	// built is what the state was taken from, as far as the package has
+	// outputs.
+	built llb.State
 	err   error
 	// operations are the package's own, what is needed before what needs it.
 	operations []*operation
@@ -72,6 +75,10 @@ func (l *lowering) all(ctx context.Context, nodes []*graph.Node) error {
 		if l.sources[n.File] == nil {
 			l.sources[n.File] = llb.NewSourceMap(nil, n.File, "YAML", n.Raw)
 		}
+
+		if root := n.Tree.RootFile; l.sources[root] == nil {
+			l.sources[root] = llb.NewSourceMap(nil, root, "YAML", n.Tree.RootRaw)
+		}
 	}
 
 	var (
@@ -87,7 +94,7 @@ func (l *lowering) all(ctx context.Context, nodes []*graph.Node) error {
 			}
 
 			r := l.lowered[nodes[i]]
-			r.state, r.operations, r.err = l.one(ctx, nodes[i])
+			r.err = l.one(ctx, nodes[i], r)
 			close(r.ready)
 		}
 	}
@@ -108,31 +115,40 @@ func (l *lowering) all(ctx context.Context, nodes []*graph.Node) error {
 	return nil
 }
 
-// one lowers a package and marshals its operations, which keep the result.
-func (l *lowering) one(ctx context.Context, n *graph.Node) (llb.State, []*operation, error) {
+// one lowers a package into r and marshals its operations, which keep the
+// result.
+func (l *lowering) one(ctx context.Context, n *graph.Node, r *lowered) error {
 	for _, e := range n.Edges {
-		if e.Node == nil {
+		// What comes with an output takes no part in making it.
+		if e.Node == nil || n.Recipe != nil && !e.Recipe {
 			continue
 		}
 
 		if _, err := l.wait(e.Node); err != nil {
-			return llb.State{}, nil, errNeeded
+			return errNeeded
 		}
 	}
 
-	state, err := l.node(n)
-	if err != nil || state.Output() == nil {
-		return state, nil, err
+	state, built, err := l.node(n)
+	if err != nil {
+		return err
 	}
 
 	m := marshaller{ctx: ctx, constraints: l.constraints, done: map[llb.Vertex]*operation{}, caps: &l.caps}
 
-	out, err := m.output(state.Output())
-	if err != nil {
-		return llb.State{}, nil, fmt.Errorf("lower %s: %w", n, err)
+	if len(n.Outputs) > 0 {
+		if r.built, err = m.state(built); err != nil {
+			return fmt.Errorf("lower %s: %w", n, err)
+		}
 	}
 
-	return llb.Scratch().WithOutput(out), m.order, nil
+	if r.state, err = m.state(state); err != nil {
+		return fmt.Errorf("lower %s: %w", n, err)
+	}
+
+	r.operations = m.order
+
+	return nil
 }
 
 // wait gives the state of a package that was begun earlier.

@@ -76,6 +76,20 @@ func (m *marshaller) metadata(md *pb.OpMetadata) llb.OpMetadata {
 	return said
 }
 
+// state gives a state that is no more than its operations.
+func (m *marshaller) state(s llb.State) (llb.State, error) {
+	if s.Output() == nil {
+		return s, nil
+	}
+
+	out, err := m.output(s.Output())
+	if err != nil {
+		return llb.State{}, err
+	}
+
+	return llb.Scratch().WithOutput(out), nil
+}
+
 func (m *marshaller) output(out llb.Output) (llb.Output, error) {
 	if _, already := out.(product); already {
 		return out, nil

@@ -42,6 +42,7 @@ func (p *pkg) step(root llb.State, index int) (llb.State, error) {
 	}
 
 	mounts = append(mounts, p.cacheMounts(s)...)
+	mounts = append(mounts, secretMounts(s)...)
 
 	work := root
 
@@ -178,10 +179,15 @@ func (p *pkg) directory() {
 	p.dir, p.dirPath = &rendered, "/"
 }
 
-// finalizesPkg tells whether the output takes files from the package
+// finalizesPkg tells whether one of the outputs takes files from the package
 // directory itself.
 func finalizesPkg(n *graph.Node) bool {
-	for _, f := range n.Finalize {
+	all := n.Finalize
+	for i := range n.Outputs {
+		all = append(all[:len(all):len(all)], n.Outputs[i].Finalize...)
+	}
+
+	for _, f := range all {
 		if _, inside := cutDir(f.From, pkgDir); inside || n.Tree.Compatible() && path.Join("/", f.From) == "/" {
 			return true
 		}

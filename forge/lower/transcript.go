@@ -128,12 +128,21 @@ func (t *transcript) exec(op *pb.Op, e *pb.ExecOp) {
 
 	t.env = e.Meta.Env
 
+	for _, s := range e.Secretenv {
+		fmt.Fprintf(&t.b, "    env %s secret=%s%s\n", s.Name, s.ID, optional(s.Optional))
+	}
+
 	for _, m := range e.Mounts {
 		fmt.Fprintf(&t.b, "    mount %s", m.Dest)
 
-		if c := m.CacheOpt; c != nil {
-			fmt.Fprintf(&t.b, " cache=%s %s", c.ID, strings.ToLower(c.Sharing.String()))
-		} else {
+		switch {
+		case m.CacheOpt != nil:
+			fmt.Fprintf(&t.b, " cache=%s %s", m.CacheOpt.ID, strings.ToLower(m.CacheOpt.Sharing.String()))
+		case m.SecretOpt != nil:
+			fmt.Fprintf(&t.b, " secret=%s mode=%#o%s", m.SecretOpt.ID, m.SecretOpt.Mode, optional(m.SecretOpt.Optional))
+		case m.SSHOpt != nil:
+			fmt.Fprintf(&t.b, " ssh=%s mode=%#o%s", m.SSHOpt.ID, m.SSHOpt.Mode, optional(m.SSHOpt.Optional))
+		default:
 			fmt.Fprintf(&t.b, " from %s", t.input(op, m.Input))
 		}
 
@@ -154,6 +163,14 @@ func (t *transcript) exec(op *pb.Op, e *pb.ExecOp) {
 
 	args, _ := json.Marshal(e.Meta.Args) //nolint:errchkjson // a list of strings
 	fmt.Fprintf(&t.b, "    run %s\n", args)
+}
+
+func optional(is bool) string {
+	if is {
+		return " optional"
+	}
+
+	return ""
 }
 
 func (t *transcript) file(op *pb.Op, f *pb.FileOp) {

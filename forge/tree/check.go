@@ -59,7 +59,7 @@ func (t *Tree) checkOutput(p *Package, fail failFunc) {
 		fail(p.InstallPos, "", "install adds Alpine packages; it needs `variant: alpine`")
 	}
 
-	if len(p.Steps) > 0 && len(p.Finalize) == 0 {
+	if len(p.Steps) > 0 && len(p.Finalize) == 0 && len(p.Outputs) == 0 {
 		fail(p.StepsPos, "", "the package has steps but no finalize: its output would be empty")
 	}
 }
@@ -67,8 +67,12 @@ func (t *Tree) checkOutput(p *Package, fail failFunc) {
 func (t *Tree) checkDependency(p *Package, d *pkgtree.Dependency, names []string, complete bool, fail failFunc) {
 	// When a recipe is so broken that its name is not known, the stage may
 	// well be in it.
-	if _, ok := t.Packages[d.Stage]; d.Stage != "" && !ok && complete {
+	switch stage := t.Packages[d.Stage]; {
+	case d.Stage == "":
+	case stage == nil && complete:
 		fail(d.Pos, document.Suggest(d.Stage, names), "no package of the tree is named %q", d.Stage)
+	case stage != nil && stage.Divided():
+		fail(d.Pos, "", "%v", stage.divided())
 	}
 
 	// The lock file itself may not exist yet: making it needs the tree.

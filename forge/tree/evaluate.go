@@ -38,6 +38,7 @@ func (t *Tree) evaluate(target, build ocispecs.Platform) (*Tree, error) {
 
 	packages, found := result.decode(vars)
 	errs = append(errs, found...)
+	packages = withOutputs(packages)
 	errs = append(errs, result.index(packages)...)
 	errs = append(errs, result.check(packages)...)
 
@@ -70,7 +71,7 @@ func (t *Tree) variables() (map[*directory]map[string]string, document.Errors) {
 		file := t.files.name(path.Join(dir.path, pkgtree.VarsFile))
 		own := map[string]string{}
 
-		if err := decodeTemplate(file, dir.vars, inherited, &own, nil); err != nil {
+		if err := t.decodeTemplate(file, dir.vars, inherited, &own, nil); err != nil {
 			errs = append(errs, document.Join(file, err)...)
 		}
 
@@ -128,11 +129,19 @@ func (t *Tree) decodePackage(dir *directory, vars map[string]string) (*Package, 
 		HasFiles: dir.hasFiles,
 	}
 
-	errs := document.Join(p.File, decodeTemplate(p.File, dir.pkg, vars, p.Package, func(m *render.Map) {
+	r := &recipe{tree: t, vars: vars, document: p.Package}
+	errs := document.Join(p.File, t.decodeTemplate(p.File, dir.pkg, vars, r, func(m *render.Map) {
 		for _, pos := range p.Positions() {
-			pos.Line, pos.Column = m.Source(pos.Line, pos.Column)
+			if !pos.Root {
+				pos.Line, pos.Column = m.Source(pos.Line, pos.Column)
+			}
+		}
+
+		for _, e := range r.missing {
+			t.relocate(e, p.File, dir.pkg, m)
 		}
 	}))
+	p.Missing, p.rootFile, p.rootRaw = r.missing, t.RootFile, t.RootRaw
 
 	for _, tmpl := range dir.templates {
 		file := t.files.name(tmpl)
@@ -169,7 +178,7 @@ func relative(dir, p string) string {
 
 // decodeTemplate renders raw and decodes it strictly into v; the findings
 // have their places in raw. translate gets the map when there is one.
-func decodeTemplate(file string, raw []byte, vars map[string]string, v any, translate func(*render.Map)) error {
+func (t *Tree) decodeTemplate(file string, raw []byte, vars map[string]string, v any, translate func(*render.Map)) error {
 	rendered, err := render.Render(file, raw, vars)
 	if err != nil {
 		return err
@@ -192,7 +201,7 @@ func decodeTemplate(file string, raw []byte, vars map[string]string, v any, tran
 	}
 
 	for _, e := range errs {
-		relocate(e, raw, rendered.Map)
+		t.relocate(e, file, raw, rendered.Map)
 	}
 
 	return errs.OrNil()
@@ -202,9 +211,24 @@ func decodeTemplate(file string, raw []byte, vars map[string]string, v any, tran
 const maxFindings = 100
 
 // relocate moves a finding from the rendered text to the source. Where the
-// two lines differ it says what was rendered.
-func relocate(e *document.Error, raw []byte, m *render.Map) {
-	if e.Line == 0 {
+// two lines differ it says what was rendered. One that is about a reusable step
+// has its place in the root document.
+func (t *Tree) relocate(e *document.Error, file string, raw []byte, m *render.Map) {
+	e.File = file
+
+	switch {
+	case e.Line == 0:
+		return
+	case e.Line > pkgtree.RootLines:
+		e.File, e.Line = t.RootFile, e.Line-pkgtree.RootLines
+		e.Text = document.At(e.File, t.RootRaw, node(e.Line, e.Column), "").Text
+
+		if e.Hint != "" {
+			e.Hint += "; "
+		}
+
+		e.Hint += "used by " + file
+
 		return
 	}
 

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
-	"go.yaml.in/yaml/v3"
 
 	"github.com/akmon-os/akmon/schemas/document"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
@@ -71,6 +70,15 @@ type Package struct {
 	// HasFiles tells whether the directory has anything for /pkg besides
 	// Templates.
 	HasFiles bool
+	// Recipe is the package whose steps make this one, which is one of its
+	// outputs; nil for a package that has a recipe of its own.
+	Recipe *Package
+	// Missing are findings about values that there are not for the tree's
+	// platform: the package can't be built for it.
+	Missing document.Errors
+
+	rootFile string
+	rootRaw  []byte
 }
 
 // Template is a rendered file; Path is where it goes, relative to the package
@@ -227,9 +235,14 @@ func (t *Tree) VariantOf(p *Package) pkgtree.Variant {
 // sets GRAPH_IGNORE to true.
 func (p *Package) Hidden() bool { return p.Vars["GRAPH_IGNORE"] == "true" }
 
-// Errorf makes a finding about a place in the recipe.
+// Errorf makes a finding about a place in the recipe, or in the reusable step
+// of the root document that it came from.
 func (p *Package) Errorf(pos pkgtree.Position, format string, args ...any) *document.Error {
-	return document.At(p.File, p.Raw, &yaml.Node{Line: pos.Line, Column: pos.Column}, format, args...)
+	if pos.Root {
+		return document.At(p.rootFile, p.rootRaw, node(pos.Line, pos.Column), format, args...)
+	}
+
+	return document.At(p.File, p.Raw, node(pos.Line, pos.Column), format, args...)
 }
 
 // Path is the path of a file that the recipe names relative to its directory,

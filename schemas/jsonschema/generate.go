@@ -105,13 +105,34 @@ func (g *generator) structure(t reflect.Type) schema {
 		s["description"] = about
 	}
 
+	if required := g.fields(t, properties); len(required) > 0 {
+		s["required"] = required
+	}
+
+	for key, value := range constraints[name] {
+		s[key] = value
+	}
+
+	return ref
+}
+
+// fields adds the fields of a structure, and gives the keys that it must have.
+func (g *generator) fields(t reflect.Type, properties schema) []string {
 	var required []string
+
+	name := t.Name()
 
 	for i := range t.NumField() {
 		field := t.Field(i)
 		key, options, _ := strings.Cut(field.Tag.Get("yaml"), ",")
 
 		if key == "-" || !field.IsExported() {
+			continue
+		}
+
+		if strings.Contains(options, "inline") {
+			required = append(required, g.fields(field.Type, properties)...)
+
 			continue
 		}
 
@@ -127,23 +148,21 @@ func (g *generator) structure(t reflect.Type) schema {
 		}
 	}
 
-	if len(required) > 0 {
-		s["required"] = required
-	}
-
-	for key, value := range constraints[name] {
-		s[key] = value
-	}
-
-	return ref
+	return required
 }
 
 func (g *generator) property(key string, t reflect.Type) schema {
-	if rule, ok := properties[key]; ok {
-		return rule
+	rule, ok := properties[key]
+	if !ok {
+		rule = g.of(t)
 	}
 
-	return g.of(t)
+	// What a source says may differ between architectures.
+	if strings.HasPrefix(key, "Source.") {
+		return byArchitecture(rule)
+	}
+
+	return rule
 }
 
 // describe adds a description; beside a $ref draft 7 ignores everything.

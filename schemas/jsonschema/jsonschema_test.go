@@ -119,13 +119,30 @@ func value(t testing.TB, text string) any {
 	return v
 }
 
+// recipe is a package's document as the compiler decodes it.
+type recipe struct {
+	pkgtree.Package
+}
+
+func (r *recipe) UnmarshalYAML(n *yaml.Node) error {
+	c := pkgtree.Completion{
+		Arch:   "amd64",
+		Steps:  map[string]pkgtree.Definition{"program": {Parameters: map[string]*string{"name": new(string), "count": new(string)}}},
+		Render: func(text string, _ map[string]string) (string, error) { return text, nil },
+	}
+
+	missing, wrong := c.Complete(n)
+
+	return append(append(wrong, missing...), document.Join("", document.DecodeNode("", nil, n, &r.Package))...).OrNil()
+}
+
 // What the compiler takes, the schemas take, and what one refuses the other
 // does, too.
 func TestAgreement(t *testing.T) {
 	sums := "sha256: " + strings.Repeat("a", 64) + ", sha512: " + strings.Repeat("b", 128)
 
 	for name, into := range map[string]func() any{
-		"pkg":  func() any { return &pkgtree.Package{} },
+		"pkg":  func() any { return &recipe{} },
 		"root": func() any { return &pkgtree.Root{} },
 		"vars": func() any { return &map[string]string{} },
 	} {

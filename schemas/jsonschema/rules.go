@@ -20,10 +20,21 @@ func like(pattern string) schema {
 	return schema{"type": "string", "pattern": pattern + `|\{\{`}
 }
 
+// byArchitecture is a value, or a mapping with one for each architecture.
+func byArchitecture(value schema) schema {
+	return schema{"anyOf": []schema{value, {
+		"type": "object", "propertyNames": schema{"enum": pkgtree.Architectures}, "additionalProperties": value, "minProperties": 1,
+	}}}
+}
+
+// id is what secrets, agents and reusable steps are called.
+const id = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
+
 // types are those that decode themselves from something other than their
 // fields.
 var types = map[reflect.Type]schema{
 	reflect.TypeFor[pkgtree.Instruction](): {"type": []string{"string", "number", "boolean"}},
+	reflect.TypeFor[pkgtree.SSH]():         {"anyOf": []schema{like(id), {"type": "number"}}},
 	reflect.TypeFor[pkgtree.Epoch](): {"anyOf": []schema{
 		{"type": "integer", "minimum": 0},
 		{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$|^[0-9]+$`},
@@ -41,11 +52,16 @@ var properties = map[string]schema{
 	"Step.network":          enum(pkgtree.NetworkNone, pkgtree.NetworkDefault, pkgtree.NetworkHost),
 	"Step.tmpDir":           like(`^/+[^/]`),
 	"Step.cachePaths":       {"type": []string{"array", "null"}, "items": like(`^/+[^/]`)},
-	"Step.env":              {"type": []string{"object", "null"}, "additionalProperties": textRef(), "propertyNames": schema{"pattern": `^[^=]+$`}},
+	"Step.env":              {"type": []string{"object", "null"}, "additionalProperties": byArchitecture(textRef()), "propertyNames": schema{"pattern": `^[^=]+$`}},
 	"Source.url":            like(`^https?://[^/]+`),
 	"Source.sha256":         {"anyOf": []schema{like(`^[0-9a-f]{64}$`), {"type": "number"}}},
 	"Source.sha512":         {"anyOf": []schema{like(`^[0-9a-f]{128}$`), {"type": "number"}}},
+	"Step.use":              {"anyOf": []schema{like(id), {"type": []string{"number", "null"}}}},
 	"SBOM.outputPath":       like(`^/`),
+	"Output.name":           {"anyOf": []schema{like(`^[A-Za-z0-9][A-Za-z0-9._+-]*$`), {"type": "number"}}},
+	"Secret.id":             {"anyOf": []schema{like(id), {"type": "number"}}},
+	"Secret.target":         like(`^/+[^/]`),
+	"Secret.env":            like(`^[^=]+$`),
 }
 
 // constraints hold between the fields of a type.
@@ -53,6 +69,20 @@ var constraints = map[string]schema{
 	"Dependency": {
 		"oneOf": exactlyOne("stage", "image", "debian"),
 	},
+	"Step": {"dependencies": schema{"with": []string{"use"}}},
+	"Root": {"allOf": []schema{{"properties": schema{
+		"steps": schema{"propertyNames": schema{"pattern": id}},
+	}}}},
+	"Definition": {
+		"allOf": []schema{{"properties": schema{
+			"parameters": schema{"propertyNames": schema{"pattern": `^[A-Za-z_][A-Za-z0-9_]*$`}},
+		}}},
+		"not": schema{"anyOf": []schema{{"required": []string{"use"}}, {"required": []string{"with"}}}},
+	},
+	"Output": {"allOf": []schema{{"properties": schema{
+		"finalize": schema{"type": "array", "minItems": 1},
+	}}}},
+	"Secret": {"not": schema{"required": []string{"target", "env"}}},
 	"Source": {
 		"oneOf": exactlyOne("url", "local", "go"),
 		"dependencies": schema{

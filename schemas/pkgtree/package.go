@@ -27,6 +27,8 @@ type Package struct {
 	Licenses []string `yaml:"licenses,omitempty"`
 	Homepage string   `yaml:"homepage,omitempty"`
 	Upstream string   `yaml:"upstream,omitempty"`
+	// Description says in one line what the package is. Akmon's addition.
+	Description string `yaml:"description,omitempty"`
 
 	// Variant is the base; empty means the tree's default.
 	Variant Variant `yaml:"variant,omitempty"`
@@ -41,6 +43,8 @@ type Package struct {
 	Dependencies []Dependency `yaml:"dependencies,omitempty"`
 	Steps        []Step       `yaml:"steps,omitempty"`
 	Finalize     []Finalize   `yaml:"finalize,omitempty"`
+	// Outputs are further packages that the steps make. Akmon's addition.
+	Outputs []Output `yaml:"outputs,omitempty"`
 
 	// Image configures the OCI image that the package becomes when it is
 	// the target of a build. Akmon's addition.
@@ -87,20 +91,24 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
-	c.noEmptyEntries("dependencies", "steps", "finalize")
-
-	switch {
-	case p.Name == "" && c.clean("name"):
-		c.fail([]string{"name"}, "the package has no name")
-	case p.Name != "" && !namePattern.MatchString(p.Name):
-		c.fail([]string{"name"}, "%q is not a package name: use letters, digits and . _ + -, and begin with a letter or a digit", p.Name)
-	}
+	c.noEmptyEntries("dependencies", "steps", "finalize", "outputs")
+	c.packageName(p.Name, "the package")
 
 	c.oneOf("variant", string(p.Variant), string(Alpine), string(Scratch))
 
 	c.oneOf("buildPlatform", p.BuildPlatform, Platforms...)
 
 	return c.err()
+}
+
+// packageName reports a name that no package may have, and the lack of one.
+func (c *checker) packageName(name, of string) {
+	switch {
+	case name == "" && c.clean("name"):
+		c.fail([]string{"name"}, "%s has no name", of)
+	case name != "" && !namePattern.MatchString(name):
+		c.fail([]string{"name"}, "%q is not a package name: use letters, digits and . _ + -, and begin with a letter or a digit", name)
+	}
 }
 
 // UnmarshalYAML decodes the copy and gives both paths their default.
@@ -134,9 +142,19 @@ func (p *Package) Positions() []*Position {
 		all = append(all, &p.Finalize[i].Pos)
 	}
 
+	all = append(all, p.outputPositions()...)
+
 	for i := range p.Steps {
 		step := &p.Steps[i]
 		all = append(all, &step.Pos)
+
+		for j := range step.Secrets {
+			all = append(all, &step.Secrets[j].Pos)
+		}
+
+		for j := range step.SSH {
+			all = append(all, &step.SSH[j].Pos)
+		}
 
 		for j := range step.Sources {
 			all = append(all, &step.Sources[j].Pos)

@@ -13,11 +13,31 @@ import (
 // in characters; the zero Position is "nowhere in particular".
 type Position struct {
 	Line, Column int
+	// Root tells that the place is in the root document, in a reusable step
+	// that the recipe uses.
+	Root bool
 }
+
+// RootLines is added to the lines of nodes and findings that come from the
+// root document, where those of a recipe are expected. No document has as many.
+const RootLines = 1 << 24
 
 // at is the position of node n.
 func at(n *yaml.Node) Position {
+	if n.Line > RootLines {
+		return Position{Line: n.Line - RootLines, Column: n.Column, Root: true}
+	}
+
 	return Position{Line: n.Line, Column: n.Column}
+}
+
+// line is the line as nodes have it.
+func (p Position) line() int {
+	if p.Root {
+		return p.Line + RootLines
+	}
+
+	return p.Line
 }
 
 // lookup gives the value of the first of keys that mapping n has.
@@ -71,8 +91,17 @@ func (c *checker) fail(keys []string, format string, args ...any) {
 func (c *checker) failHint(keys []string, hint, format string, args ...any) {
 	p := valueAt(c.node, keys...)
 	c.errs = append(c.errs, &document.Error{
-		Line: p.Line, Column: p.Column, Message: fmt.Sprintf(format, args...), Hint: hint,
+		Line: p.line(), Column: p.Column, Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
+}
+
+// failEntry reports a finding at an entry of a list.
+func (c *checker) failEntry(key string, i int, format string, args ...any) {
+	if list := entries(lookup(c.node, key)); i < len(list) {
+		c.errs = append(c.errs, findingAt(list[i], format, args...))
+	} else {
+		c.fail([]string{key}, format, args...)
+	}
 }
 
 // has tells whether the document itself gives key.
@@ -84,7 +113,7 @@ func (c *checker) clean(key string) bool {
 	p := valueAt(c.node, key)
 
 	for _, e := range c.errs {
-		if e.Line == p.Line && (e.Column == p.Column || !c.has(key)) {
+		if e.Line == p.line() && (e.Column == p.Column || !c.has(key)) {
 			return false
 		}
 	}
@@ -119,7 +148,7 @@ func (c *checker) noEmptyEntries(keys ...string) {
 			if entry.Tag == "!!null" {
 				p := at(entry)
 				c.errs = append(c.errs, &document.Error{
-					Line: p.Line, Column: p.Column, Message: "this entry of " + key + " is empty", Hint: "remove it",
+					Line: p.line(), Column: p.Column, Message: "this entry of " + key + " is empty", Hint: "remove it",
 				})
 			}
 		}

@@ -35,6 +35,9 @@ type Root struct {
 	// Epoch is the time that every file in the outputs gets, and
 	// SOURCE_DATE_EPOCH of every step. Akmon's addition.
 	Epoch *Epoch `yaml:"epoch,omitempty"`
+	// Steps are steps that recipes begin theirs with, by name. Akmon's
+	// addition.
+	Steps map[string]Definition `yaml:"steps,omitempty"`
 }
 
 // UnmarshalYAML decodes and checks the document.
@@ -54,7 +57,26 @@ func (r *Root) UnmarshalYAML(n *yaml.Node) error {
 		c.oneOf("format", r.Format, Format)
 	}
 
+	if steps := deref(lookup(n, "steps")); steps != nil && steps.Kind == yaml.MappingNode {
+		r.checkSteps(c, steps)
+	}
+
 	return c.err()
+}
+
+// checkSteps finds steps that no recipe could use.
+func (r *Root) checkSteps(c *checker, steps *yaml.Node) {
+	for i := 0; i+1 < len(steps.Content); i += 2 {
+		key := steps.Content[i]
+
+		switch {
+		case key.Kind != yaml.ScalarNode || key.Tag == "!!merge":
+		case !idPattern.MatchString(key.Value):
+			c.errs = append(c.errs, findingAt(key, "%q is not the name of a step: use letters, digits and . _ -, and begin with a letter or a digit", key.Value))
+		case r.Steps[key.Value].node == nil:
+			c.errs = append(c.errs, findingAt(key, "the step %s is empty", key.Value))
+		}
+	}
 }
 
 // Epoch is a moment, written as whole seconds since 1970 (as

@@ -26,6 +26,11 @@ const DefaultTmpDir = "/tmp/build"
 // Step is one stage of a build. Its phases run in the order prepare, build,
 // install, test; what test leaves behind is thrown away.
 type Step struct {
+	// Use names a reusable step of the root document that this one begins
+	// with, With gives its parameters: see [Definition]. Akmon's additions.
+	Use  string            `yaml:"use,omitempty"`
+	With map[string]string `yaml:"with,omitempty"`
+
 	Sources []Source `yaml:"sources,omitempty"`
 	// Env is set in this step and the steps after it.
 	Env map[string]string `yaml:"env,omitempty"`
@@ -36,6 +41,10 @@ type Step struct {
 	// TmpDir is the working directory, where the sources are;
 	// [DefaultTmpDir] when empty.
 	TmpDir string `yaml:"tmpDir,omitempty"`
+	// Secrets and SSH are what the step may ask of who builds. Akmon's
+	// additions.
+	Secrets []Secret `yaml:"secrets,omitempty"`
+	SSH     []SSH    `yaml:"ssh,omitempty"`
 
 	Prepare []Instruction `yaml:"prepare,omitempty"`
 	Build   []Instruction `yaml:"build,omitempty"`
@@ -105,12 +114,17 @@ func (s *Step) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
-	c.noEmptyEntries("sources", "prepare", "build", "install", "test")
+	c.noEmptyEntries("sources", "secrets", "prepare", "build", "install", "test")
+
+	if s.Use == "" && c.has("with") {
+		c.fail([]string{"with"}, "with gives the parameters of the step that use names")
+	}
+
 	c.oneOf("network", string(s.Network), string(NetworkNone), string(NetworkDefault), string(NetworkHost))
 
 	for i, p := range s.CachePaths {
 		if !path.IsAbs(p) || path.Clean(p) == "/" {
-			c.fail([]string{"cachePaths"}, "cachePaths[%d]: %q is not an absolute path below /", i, p)
+			c.failEntry("cachePaths", i, "cachePaths[%d]: %q is not an absolute path below /", i, p)
 		}
 	}
 
