@@ -109,6 +109,10 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 			return nil, epoch, err
 		}
 
+		if err := o.checkAsked(g); err != nil {
+			return nil, epoch, err
+		}
+
 		in, err := o.fetch(ctx, g)
 		if err != nil {
 			return nil, epoch, err
@@ -195,13 +199,18 @@ func (o *Options) solve(ctx context.Context, e *engine.Engine, targets []*target
 		defer display.Close()
 	}
 
+	attached, err := o.attachables()
+	if err != nil {
+		return nil, err
+	}
+
 	results := make([]TargetResult, len(targets))
 	solved := make([]*engine.Result, len(targets))
 	group, ctx := errgroup.WithContext(ctx)
 
 	for i, t := range targets {
 		request := t.image
-		request.Epoch, request.NoCache = &epoch, o.NoCache
+		request.Epoch, request.NoCache, request.Attach = &epoch, o.NoCache, attached
 
 		if display != nil {
 			request.Progress = display

@@ -46,6 +46,7 @@ func (t *target) describe(digest string, epoch time.Time) (sbom.Image, error) {
 
 		switch {
 		case n == root:
+		case asRecipe(t.nodes, n):
 		case inside[n]:
 			components = append(components, component(n))
 		default:
@@ -100,8 +101,14 @@ func unlisted(components []sbom.Component, listed map[string]bool) []sbom.Compon
 
 // reaches tells whether the files of a dependency reach the output of n: one
 // that is put at / serves the build, one that is put elsewhere is on its way
-// into the output, as is all that a package without steps passes on.
+// into the output, as is all that a package without steps passes on. An output
+// of a recipe has what reaches the recipe's build, and nothing of what comes
+// with it.
 func reaches(n *graph.Node, e graph.Edge) bool {
+	if n.Recipe != nil {
+		return e.Recipe
+	}
+
 	return e.Target() != "/" || len(n.Steps) == 0
 }
 
@@ -144,11 +151,42 @@ func debianComponents(e graph.Edge) ([]sbom.Component, error) {
 	return components, nil
 }
 
+// asRecipe tells whether a package is there only because its steps make another
+// one, an output: what it puts out itself is nowhere.
+func asRecipe(targets []*graph.Node, n *graph.Node) bool {
+	if len(n.Outputs) == 0 {
+		return false
+	}
+
+	seen := map[*graph.Node]bool{}
+
+	var needed func(of *graph.Node) bool
+
+	needed = func(of *graph.Node) bool {
+		if seen[of] {
+			return false
+		}
+
+		seen[of] = true
+
+		return slices.ContainsFunc(of.Edges, func(e graph.Edge) bool {
+			return e.Node != nil && (e.Node == n && !e.Recipe || needed(e.Node))
+		})
+	}
+
+	return !slices.Contains(targets, n) && !slices.ContainsFunc(targets, needed)
+}
+
 func component(n *graph.Node) sbom.Component {
 	c := sbom.Component{Name: n.Name, Version: n.Version, Licenses: n.Licenses, Homepage: n.Homepage}
 	seen := map[string]bool{}
+	steps := n.Steps
 
-	for _, step := range n.Steps {
+	if recipe := n.RecipeNode(); recipe != nil {
+		steps = recipe.Steps
+	}
+
+	for _, step := range steps {
 		for _, s := range step.Sources {
 			if s.URL != "" && !seen[s.URL] {
 				seen[s.URL] = true

@@ -128,7 +128,7 @@ func Fetch(ctx context.Context, o Options) error {
 // fetch obtains every input of the graph's targets. All that can't be had is
 // reported together.
 func (o *Options) fetch(ctx context.Context, g *graph.Graph) (*inputs, error) {
-	set, err := lower.Inputs(g)
+	set, err := lower.Inputs(g, targetNames(g)...)
 	if err != nil {
 		return nil, err
 	}

@@ -36,6 +36,10 @@ type Options struct {
 	Outputs []Output
 	// Key is the file of the key that signs images; empty means unsigned.
 	Key string
+	// Secrets and SSH are what steps may ask for. They are in no layer and no
+	// cache key.
+	Secrets []Secret
+	SSH     []SSHAgent
 	// NoCache runs every step again.
 	NoCache bool
 	// Progress is how the build is shown on Log.

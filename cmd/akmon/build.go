@@ -18,6 +18,8 @@ func newBuild() *cobra.Command {
 		outputs []string
 		engines engine.Options
 		key     string
+		secrets []string
+		agents  []string
 		noCache bool
 		asJSON  bool
 	)
@@ -33,11 +35,15 @@ Each -o writes every target: type=oci (a layout directory, the default with
 named targets), oci-tar, docker (for docker load), local (the plain files) go
 to dest=DIR under the target's name; type=registry pushes to ref=REF, where
 {target} stands for the name. Packages with an image: section get SBOMs (SPDX,
-CycloneDX), SLSA provenance, and signatures when there is a --key.`,
+CycloneDX), SLSA provenance, and signatures when there is a --key.
+
+Steps get the --secret and --ssh that their recipe asks for. A result does not
+depend on them: a step whose secret has another value is not run again.`,
 		Example: `  akmon build
   akmon build installer --set PROFILE=vm --key akmon.key -o type=oci,dest=_out
   akmon build kernel -o type=local,dest=/tmp/kernel
   akmon build installer -o type=registry,ref=registry.example.com/akmon/{target}:v0.1.0
+  akmon build modules --secret id=netrc,src=$HOME/.netrc --ssh default
   akmon build --builder tcp://buildkit.example.com:1234 imager -o type=docker`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := flags.options(cmd, args)
@@ -56,6 +62,10 @@ CycloneDX), SLSA provenance, and signatures when there is a --key.`,
 				}
 
 				o.Outputs = append(o.Outputs, output)
+			}
+
+			if err := askable(&o, secrets, agents); err != nil {
+				return usageError{err}
 			}
 
 			o.Engine, o.Key, o.NoCache = engines, key, noCache
@@ -92,6 +102,8 @@ CycloneDX), SLSA provenance, and signatures when there is a --key.`,
 	f.StringArrayVarP(&outputs, "output", "o", nil, "what to write: type=oci|oci-tar|docker|local|registry[,dest=DIR][,ref=REF]")
 	f.BoolVar(&asJSON, "json", false, "print the result, with the times of packages, as JSON")
 	f.StringVar(&key, "key", "", "private key to sign images with; its password is in AKMON_KEY_PASSWORD or asked for")
+	f.StringArrayVar(&secrets, "secret", nil, "what steps may ask for and no layer keeps: id=ID,src=FILE or id=ID,env=VARIABLE")
+	f.StringArrayVar(&agents, "ssh", nil, "SSH agent that steps may ask: ID (of SSH_AUTH_SOCK) or ID=PATH, a socket or private keys")
 	f.BoolVar(&noCache, "no-cache", false, "run every step again")
 	f.StringVar(&engines.Builder, "builder", os.Getenv("BUILDKIT_HOST"), "BuildKit to use instead of the embedded one: unix://, tcp://, docker-container://, kube-pod:// (BUILDKIT_HOST)")
 	f.StringVar(&engines.TLS.CA, "builder-ca", "", "CA certificate of a tcp:// builder")
@@ -101,6 +113,29 @@ CycloneDX), SLSA provenance, and signatures when there is a --key.`,
 	f.StringVar(&engines.StateDir, "engine-dir", "", "state directory of the embedded engine (default $XDG_CACHE_HOME/akmon/engine)")
 
 	return cmd
+}
+
+// askable reads what steps may ask for.
+func askable(o *forge.Options, secrets, agents []string) error {
+	for _, text := range secrets {
+		secret, err := forge.ParseSecret(text)
+		if err != nil {
+			return err
+		}
+
+		o.Secrets = append(o.Secrets, secret)
+	}
+
+	for _, text := range agents {
+		agent, err := forge.ParseSSH(text)
+		if err != nil {
+			return err
+		}
+
+		o.SSH = append(o.SSH, agent)
+	}
+
+	return nil
 }
 
 // completeTargets offers the tree's packages to the shell.

@@ -8,6 +8,7 @@ import (
 	"github.com/containerd/containerd/v2/core/content"
 	"github.com/containerd/platforms"
 	"github.com/moby/buildkit/client/llb"
+	"github.com/moby/buildkit/session"
 	digest "github.com/opencontainers/go-digest"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"github.com/tonistiigi/fsutil"
@@ -36,6 +37,9 @@ type Request struct {
 	LocalDirs map[string]fsutil.FS
 	// OCIStores are the layouts that llb.OCILayout sources name.
 	OCIStores map[string]content.Store
+	// Attach are what steps may ask of this side while they run: secrets, SSH
+	// agents. They are used by several goroutines.
+	Attach []session.Attachable
 	// Exports are what becomes of the result. None: it stays in the cache.
 	Exports []Export
 	// Compression of the layers; empty means Uncompressed. It is the same in

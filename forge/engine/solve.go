@@ -71,7 +71,7 @@ func (e *Engine) passes(ctx context.Context, g graph, request Request, outputs *
 			Ref:         identity.NewID(),
 			LocalMounts: request.LocalDirs,
 			OCIStores:   request.OCIStores,
-			Session:     []session.Attachable{credentials{}},
+			Session:     append([]session.Attachable{credentials{}}, request.Attach...),
 			// A record in the history of builds is of use in a daemon only.
 			Internal:     e.embedded != nil,
 			CacheImports: cacheOptions(request.CacheFrom),
