@@ -4,6 +4,8 @@ import (
 	"slices"
 	"strings"
 
+	"go.yaml.in/yaml/v3"
+
 	"github.com/akmon-os/akmon/forge/tree"
 	"github.com/akmon-os/akmon/schemas/document"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
@@ -48,14 +50,25 @@ func Find(name string) *Rule {
 	return nil
 }
 
-// Check looks for everything in every package of the tree. Findings are in
-// order of file and line.
+// Check looks for everything in every recipe of the tree, and in the reusable
+// steps that they use. Findings are in order of file and line.
 func Check(t *tree.Tree) []Finding {
 	var all []Finding
 
+	root := silences(t.RootRaw)
+
 	for _, name := range t.Names() {
-		all = append(all, checkPackage(t, t.Packages[name])...)
+		// The outputs of a recipe are looked at with it.
+		if p := t.Packages[name]; p.Recipe == nil {
+			all = append(all, checkPackage(t, p, root)...)
+		}
 	}
+
+	all = append(all, checkSilences(root, func(s *silence, format string, args ...any) Finding {
+		place := &yaml.Node{Line: s.pos.Line, Column: s.pos.Column}
+
+		return Finding{document.At(t.RootFile, t.RootRaw, place, format, args...), silenceRule}
+	})...)
 
 	slices.SortStableFunc(all, func(a, b Finding) int {
 		if c := strings.Compare(a.File, b.File); c != 0 {
@@ -65,7 +78,8 @@ func Check(t *tree.Tree) []Finding {
 		return a.Line - b.Line
 	})
 
-	return all
+	// Every recipe that uses a step finds the same in it.
+	return slices.CompactFunc(all, func(a, b Finding) bool { return *a.Error == *b.Error && a.Rule == b.Rule })
 }
 
 // checker is what a rule gets to see of one package.
@@ -81,7 +95,8 @@ func (c *checker) report(pos pkgtree.Position, format string, args ...any) {
 	c.findings = append(c.findings, Finding{c.pkg.Errorf(pos, format, args...), c.rule})
 }
 
-func checkPackage(t *tree.Tree, p *tree.Package) []Finding {
+// checkPackage looks at a recipe; root are the comments of the root document.
+func checkPackage(t *tree.Tree, p *tree.Package, root []*silence) []Finding {
 	c := &checker{tree: t, pkg: p}
 
 	for _, r := range Rules {
@@ -91,9 +106,14 @@ func checkPackage(t *tree.Tree, p *tree.Package) []Finding {
 		}
 	}
 
-	comments := silences(p.Raw)
+	own := silences(p.Raw)
 
 	kept := slices.DeleteFunc(c.findings, func(f Finding) bool {
+		comments := own
+		if f.File == t.RootFile {
+			comments = root
+		}
+
 		for _, s := range comments {
 			if s.rule == f.Rule.Name && s.covers(f.Line) && s.reason != "" {
 				s.used = true
@@ -105,18 +125,25 @@ func checkPackage(t *tree.Tree, p *tree.Package) []Finding {
 		return false
 	})
 
-	c.findings, c.rule = kept, silenceRule
+	return append(kept, checkSilences(own, func(s *silence, format string, args ...any) Finding {
+		return Finding{p.Errorf(s.pos, format, args...), silenceRule}
+	})...)
+}
+
+// checkSilences looks at the comments themselves.
+func checkSilences(comments []*silence, finding func(s *silence, format string, args ...any) Finding) []Finding {
+	var all []Finding
 
 	for _, s := range comments {
 		switch {
 		case Find(s.rule) == nil:
-			c.report(s.pos, "no lint rule is named %q", s.rule)
+			all = append(all, finding(s, "no lint rule is named %q", s.rule))
 		case s.reason == "":
-			c.report(s.pos, "the comment gives no reason: write `lint: %s: REASON`", s.rule)
+			all = append(all, finding(s, "the comment gives no reason: write `lint: %s: REASON`", s.rule))
 		case !s.used:
-			c.report(s.pos, "there is no finding of %s here to silence", s.rule)
+			all = append(all, finding(s, "there is no finding of %s here to silence", s.rule))
 		}
 	}
 
-	return c.findings
+	return all
 }

@@ -37,7 +37,7 @@ var Rules = []*Rule{
 		Bad:         "name: a\nsteps:\n  - build: [make]\n",
 		Good:        "name: a\nsteps:\n  - build: [make]\nfinalize:\n  - from: /rootfs\n",
 		check: func(c *checker) {
-			if len(c.pkg.Steps) > 0 && len(c.pkg.Finalize) == 0 {
+			if len(c.pkg.Steps) > 0 && len(c.pkg.Finalize) == 0 && len(c.pkg.Outputs) == 0 {
 				c.report(c.pkg.StepsPos, "the package has steps but no finalize: its output is empty")
 			}
 		},

@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/moby/buildkit/session"
 	"github.com/tonistiigi/fsutil"
 
 	"github.com/akmon-os/akmon/forge/engine"
@@ -90,6 +91,8 @@ func write(t *testing.T, path string, data []byte, mode os.FileMode) {
 // bench is a tree on disk, an engine, and what the driver gives it.
 type bench struct {
 	dir, sources, state string
+	attach              []session.Attachable
+	image               bool // whether to make an image, which has a digest
 }
 
 func (b *bench) solve(t *testing.T, target string) (map[string]string, *engine.Result, error) {
@@ -124,10 +127,17 @@ func (b *bench) solve(t *testing.T, target string) (map[string]string, *engine.R
 	request := engine.Request{
 		Images:    []engine.Image{{Definition: result.Definition, Platform: result.Platform, Config: config}},
 		LocalDirs: map[string]fsutil.FS{},
+		Attach:    b.attach,
 	}
 
 	out := t.TempDir()
 	request.Exports = []engine.Export{{Type: engine.LocalDir, Path: out}}
+
+	if b.image {
+		epoch := loaded.Epoch()
+		request.Epoch = &epoch
+		request.Exports = append(request.Exports, engine.Export{Type: engine.OCILayout, Path: filepath.Join(t.TempDir(), "image")})
+	}
 
 	for name, dir := range map[string]string{"tree": b.dir, "source": b.sources} {
 		if request.LocalDirs[name], err = fsutil.NewFS(dir); err != nil {
