@@ -16,6 +16,10 @@
 // what the package marks `runtime`, and what that marks in turn
 // ([Node.Inputs]).
 //
+// An output of a recipe is a node whose first edge leads to the recipe's. Its
+// other edges are what comes with it: whoever depends on the output gets them,
+// but making it takes the recipe alone.
+//
 // A Graph does not change once it is resolved. Nodes are in topological order,
 // what is needed before what needs it; it follows the order of the targets (of
 // their names, when there are none) and of the dependencies in the recipes, so

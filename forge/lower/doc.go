@@ -19,6 +19,10 @@
 // file system: the package's output. A package without steps whose only
 // finalize is the whole of "/" hands its dependencies on uncopied.
 //
+// Further outputs of a recipe are finalized from the same build. Secrets and SSH
+// agents are mounts that BuildKit fills from the session of who builds: an
+// operation names them, and neither it nor its result holds them.
+//
 // In a tree with a Pkgfile (tree.Tree.Compatible) the package directory is
 // copied to /pkg instead, where steps may change it and finalize takes it from,
 // cache directories are shared by all packages, and outputs are always copies.

@@ -3,12 +3,12 @@ package lower
 import (
 	"maps"
 	"slices"
-	"strings"
 	"time"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/akmon-os/akmon/forge/graph"
+	"github.com/akmon-os/akmon/schemas/pkgtree"
 )
 
 // imageConfig is the configuration of the image that a package becomes
@@ -19,7 +19,7 @@ func imageConfig(n *graph.Node, epoch time.Time) ocispecs.Image {
 
 	for label, value := range map[string]string{
 		ocispecs.AnnotationVersion:     n.Version,
-		ocispecs.AnnotationLicenses:    strings.Join(n.Licenses, " AND "),
+		ocispecs.AnnotationLicenses:    pkgtree.LicenseExpression(n.Licenses),
 		ocispecs.AnnotationURL:         n.Homepage,
 		ocispecs.AnnotationDescription: n.Description,
 	} {

@@ -140,6 +140,14 @@ func (l *lowering) one(ctx context.Context, n *graph.Node, r *lowered) error {
 		if r.built, err = m.state(built); err != nil {
 			return fmt.Errorf("lower %s: %w", n, err)
 		}
+
+		// Relative paths of finalize begin there.
+		dir, err := built.GetDir(ctx)
+		if err != nil {
+			return fmt.Errorf("lower %s: %w", n, err)
+		}
+
+		r.built = r.built.Dir(dir)
 	}
 
 	if r.state, err = m.state(state); err != nil {

@@ -3,7 +3,6 @@ package lower
 import (
 	"fmt"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/akmon-os/akmon/schemas/pkgtree"
@@ -40,6 +39,16 @@ type (
 		Copyright        string         `json:"copyrightText"`
 		ExternalRefs     []spdxRef      `json:"externalRefs,omitempty"`
 	}
+	// spdxFile is what is written.
+	spdxFile struct {
+		*spdxDocument
+
+		Licenses []spdxLicense `json:"hasExtractedLicensingInfos,omitempty"`
+	}
+	spdxLicense struct {
+		ID   string `json:"licenseId"`
+		Text string `json:"extractedText"`
+	}
 	spdxChecksum struct {
 		Algorithm string `json:"algorithm"`
 		Value     string `json:"checksumValue"`
@@ -63,7 +72,7 @@ var notID = regexp.MustCompile(`[^A-Za-z0-9.-]+`)
 
 // spdx describes a package as the sbom of its step says, with the package's
 // own words where that says nothing. Sources of every step are listed.
-func spdx(p *pkgtree.Package, step *pkgtree.Step, epoch time.Time) *spdxDocument {
+func spdx(p *pkgtree.Package, step *pkgtree.Step, epoch time.Time) *spdxFile {
 	name, version, licenses := step.SBOM.Name, step.SBOM.Version, step.SBOM.Licenses
 	if name == "" {
 		name = p.Name
@@ -77,9 +86,16 @@ func spdx(p *pkgtree.Package, step *pkgtree.Step, epoch time.Time) *spdxDocument
 		licenses = p.Licenses
 	}
 
+	var extracted []spdxLicense
+
+	for _, custom := range step.SBOM.CustomLicenses {
+		licenses = append(licenses[:len(licenses):len(licenses)], custom.ID)
+		extracted = append(extracted, spdxLicense{custom.ID, custom.Text})
+	}
+
 	declared := noAssertion
 	if len(licenses) > 0 {
-		declared = strings.Join(licenses, " AND ")
+		declared = pkgtree.LicenseExpression(licenses)
 	}
 
 	main := spdxPackage{
@@ -112,9 +128,14 @@ func spdx(p *pkgtree.Package, step *pkgtree.Step, epoch time.Time) *spdxDocument
 	}
 
 	// The namespace must be unique to the document's content.
-	doc.Namespace = "https://akmon-os.org/spdx/" + doc.Name + "-" + sha256Hex(fmt.Append(nil, *doc))
+	content := fmt.Append(nil, *doc)
+	if len(extracted) > 0 {
+		content = fmt.Append(content, extracted)
+	}
 
-	return doc
+	doc.Namespace = "https://akmon-os.org/spdx/" + doc.Name + "-" + sha256Hex(content)
+
+	return &spdxFile{doc, extracted}
 }
 
 func (d *spdxDocument) addSource(of string, source pkgtree.Source) {

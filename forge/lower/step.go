@@ -159,7 +159,12 @@ func (p *pkg) directory() {
 		include = []string{escapePattern(p.Dir)}
 	}
 
+	// bldr takes the directory as it is.
 	for _, nested := range p.Nested {
+		if p.Tree.Compatible() {
+			break
+		}
+
 		exclude = append(exclude, escapePattern(nested))
 	}
 

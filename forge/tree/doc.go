@@ -16,6 +16,9 @@
 //  4. vars.yaml of each directory from the root down; each is itself a
 //     template that sees what is above it.
 //
+// Each output of a recipe (`outputs`) is a package of its own, without steps,
+// that knows the one whose steps make it ([Package.Recipe]).
+//
 // A tree with a Pkgfile means what bldr takes it to mean ([Tree.Compatible]).
 //
 // Since templates see the platform, a Tree is for one pair of platforms: the

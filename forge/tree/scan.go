@@ -182,16 +182,21 @@ func (f *files) walk(dir string, parent *directory, d dialect) error {
 		}
 	}
 
-	f.settle(index)
+	f.settle(index, d)
 
 	return errs.OrNil()
 }
 
 // settle gives what belongs to the package in directory index: the templates
 // and the directories of packages below it. A directory without a package
-// hands everything to its parent.
-func (f *files) settle(index int) {
+// hands everything to its parent. bldr takes the directories of packages inside
+// a package for files of that one, too.
+func (f *files) settle(index int, d dialect) {
 	here := f.dirs[index]
+
+	if d.compatible && here.parent != nil {
+		here.parent.hasFiles = here.parent.hasFiles || here.hasFiles
+	}
 
 	if here.pkg == nil && here.parent != nil {
 		here.parent.templates = append(here.parent.templates, here.templates...)

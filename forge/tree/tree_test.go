@@ -110,7 +110,7 @@ func TestEnv(t *testing.T) {
 			"BUILD": "x86_64-linux-musl", "HOST": "x86_64-linux-musl", "ARCH": "aarch64", "TARGET": "aarch64-akmon-linux-musl",
 		}},
 		"Pkgfile": {"Pkgfile", map[string]string{
-			"CFLAGS": "-g0 -Os", "CXXFLAGS": "-g0 -Os", "LDFLAGS": "-s", "VENDOR": "talos", "SYSROOT": "/talos", "TOOLCHAIN": "/toolchain",
+			"CFLAGS": "-O2 -g0", "CXXFLAGS": "-O2 -g0", "LDFLAGS": "-s", "VENDOR": "talos", "SYSROOT": "/talos", "TOOLCHAIN": "/toolchain",
 			"PATH":  "/toolchain/bin:/bin:/usr/bin:/sbin:/usr/sbin",
 			"BUILD": "x86_64-linux-musl", "HOST": "x86_64-linux-musl", "ARCH": "aarch64", "TARGET": "aarch64-talos-linux-musl",
 		}},

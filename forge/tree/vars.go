@@ -20,24 +20,36 @@ type dialect struct {
 	cross bool
 	// compatible tells that what bldr does decides.
 	compatible bool
+	// flags gives CFLAGS and CXXFLAGS for an architecture.
+	flags func(arch string) string
 }
 
 var (
 	pkgfileDialect = dialect{
 		vendor: "talos", sysroot: "/talos", variant: pkgtree.Alpine, shell: "/bin/sh",
-		path: "/toolchain/bin:/bin:/usr/bin:/sbin:/usr/sbin", compatible: true,
+		path: "/toolchain/bin:/bin:/usr/bin:/sbin:/usr/sbin", compatible: true, flags: pkgfileFlags,
 	}
 	akmonDialect = dialect{
 		vendor: "akmon", sysroot: "/sysroot", variant: pkgtree.Scratch, shell: "/bin/bash",
 		path: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", cross: true,
+		flags: func(string) string { return "-g0 -Os" },
 	}
 )
+
+// pkgfileFlags are those that bldr has since 0.6.
+func pkgfileFlags(arch string) string {
+	if arch == "x86_64" {
+		return "-O2 -g0 -march=x86-64-v2 -mtune=generic"
+	}
+
+	return "-O2 -g0"
+}
 
 // standard gives the variables that every step has in its environment.
 func (d dialect) standard(target, build platform) map[string]string {
 	return map[string]string{
-		"CFLAGS":    "-g0 -Os",
-		"CXXFLAGS":  "-g0 -Os",
+		"CFLAGS":    d.flags(target.arch),
+		"CXXFLAGS":  d.flags(target.arch),
 		"LDFLAGS":   "-s",
 		"VENDOR":    d.vendor,
 		"SYSROOT":   d.sysroot,

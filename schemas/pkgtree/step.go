@@ -74,6 +74,9 @@ type SBOM struct {
 	CPEs       []string `yaml:"cpes,omitempty"`
 	PURL       string   `yaml:"purl,omitempty"`
 	Licenses   []string `yaml:"licenses,omitempty"`
+	// CustomLicenses are licences that SPDX has no identifier for, besides
+	// those of Licenses.
+	CustomLicenses []CustomLicense `yaml:"customLicenses,omitempty"`
 }
 
 // Phase is a named list of instructions of a step.
@@ -156,17 +159,4 @@ func (i *Instruction) UnmarshalYAML(n *yaml.Node) error {
 	}
 
 	return nil
-}
-
-// UnmarshalYAML decodes and checks the description.
-func (s *SBOM) UnmarshalYAML(n *yaml.Node) error {
-	type plain SBOM
-
-	c := decode(n, (*plain)(s))
-
-	if n.Kind == yaml.MappingNode && !path.IsAbs(s.OutputPath) {
-		c.fail([]string{"outputPath"}, "outputPath must be an absolute path in the build")
-	}
-
-	return c.err()
 }
