@@ -83,6 +83,10 @@ func (g *generator) of(t reflect.Type) schema {
 	case reflect.Map:
 		return schema{"type": []string{"object", "null"}, "additionalProperties": g.of(t.Elem())}
 	case reflect.Struct:
+		if short, ok := shorthands[t]; ok {
+			return schema{"anyOf": []schema{short, g.structure(t)}}
+		}
+
 		return g.structure(t)
 	default:
 		panic("no schema for " + t.String()) // a new kind of field; the test finds it

@@ -35,10 +35,16 @@ const id = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
 var types = map[reflect.Type]schema{
 	reflect.TypeFor[pkgtree.Instruction](): {"type": []string{"string", "number", "boolean"}},
 	reflect.TypeFor[pkgtree.SSH]():         {"anyOf": []schema{like(id), {"type": "number"}}},
+	reflect.TypeFor[pkgtree.Strip]():       {"anyOf": []schema{{"type": "integer", "minimum": 0, "maximum": 99}, template()}},
 	reflect.TypeFor[pkgtree.Epoch](): {"anyOf": []schema{
 		{"type": "integer", "minimum": 0},
 		{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$|^[0-9]+$`},
 	}},
+}
+
+// shorthands are what may stand for a mapping of a type.
+var shorthands = map[reflect.Type]schema{
+	reflect.TypeFor[pkgtree.Patch](): {"type": []string{"string", "number", "boolean"}},
 }
 
 // properties are fields that not every value of their type will do for, by
@@ -57,6 +63,12 @@ var properties = map[string]schema{
 	"Source.sha256":         {"anyOf": []schema{like(`^[0-9a-f]{64}$`), {"type": "number"}}},
 	"Source.sha512":         {"anyOf": []schema{like(`^[0-9a-f]{128}$`), {"type": "number"}}},
 	"Step.use":              {"anyOf": []schema{like(id), {"type": []string{"number", "null"}}}},
+	"Source.git":            like(`^(https?|ssh|git)://[^/]+`),
+	"Source.commit":         {"anyOf": []schema{like(`^([0-9a-f]{40}|[0-9a-f]{64})$`), {"type": "number"}}},
+	"Source.ref":            {"anyOf": []schema{like(`^[A-Za-z0-9][A-Za-z0-9._/+-]*$`), {"type": "number"}}},
+	"Source.image":          like(`@sha256:[0-9a-f]{64}$`),
+	"Source.platform":       enum(pkgtree.Platforms...),
+	"Source.debian":         like(`^https?://[^/]+/.*\.dsc$`),
 	"SBOM.outputPath":       like(`^/`),
 	"SBOM.cpes":             {"type": []string{"array", "null"}, "items": like(`^cpe:(2\.3:|/)`)},
 	"CustomLicense.id":      like(`^LicenseRef-[A-Za-z0-9.-]+$`),
@@ -87,14 +99,25 @@ var constraints = map[string]schema{
 	}}}},
 	"Secret": {"not": schema{"required": []string{"target", "env"}}},
 	"Source": {
-		"oneOf": exactlyOne("url", "local", "go"),
+		"oneOf": exactlyOne("url", "git", "image", "debian", "local", "go"),
 		"dependencies": schema{
-			"url":     []string{"sha256", "sha512"},
-			"sha256":  []string{"url"},
-			"sha512":  []string{"url"},
-			"include": []string{"local"},
-			"exclude": []string{"local"},
+			"url":        []string{"sha256", "sha512"},
+			"git":        schema{"required": []string{"sha256", "sha512"}, "oneOf": exactlyOne("commit", "ref")},
+			"debian":     []string{"sha256", "sha512"},
+			"sha256":     schema{"anyOf": exactlyOne("url", "git", "debian")},
+			"sha512":     schema{"anyOf": exactlyOne("url", "git", "debian")},
+			"commit":     []string{"git"},
+			"ref":        []string{"git"},
+			"submodules": []string{"git"},
+			"platform":   []string{"image"},
+			"unpatched":  []string{"debian"},
+			"from":       schema{"anyOf": exactlyOne("git", "image")},
+			"include":    []string{"local"},
+			"exclude":    []string{"local"},
 		},
+	},
+	"Patch": {
+		"oneOf": exactlyOne("path", "source"),
 	},
 }
 

@@ -6,9 +6,9 @@
 // documentation (github.com/siderolabs/bldr, README.md) describes it, so that
 // recipes written for it are valid here. Akmon adds: version, licenses,
 // homepage, upstream and description of a package, its image configuration and
-// further outputs, `debian` dependencies, `local` and `go` sources, secrets and
-// SSH agents of a step, reusable steps, values for each architecture, and the
-// root's epoch.
+// further outputs, `debian` dependencies, `git`, `image`, `debian`, `local` and
+// `go` sources, patches, secrets and SSH agents of a step, reusable steps, values
+// for each architecture, and the root's epoch.
 //
 // A recipe is a Go template; the types here describe it after rendering. They
 // know nothing of variables, of the file system and of BuildKit: forge/tree

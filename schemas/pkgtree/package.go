@@ -160,6 +160,10 @@ func (p *Package) Positions() []*Position {
 			all = append(all, &step.Sources[j].Pos)
 		}
 
+		for j := range step.Patches {
+			all = append(all, &step.Patches[j].Pos)
+		}
+
 		for _, phase := range step.Phases() {
 			for j := range phase.Instructions {
 				all = append(all, &phase.Instructions[j].Pos, &phase.Instructions[j].End)

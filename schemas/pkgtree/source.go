@@ -8,14 +8,39 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Source is something that a step starts from: exactly one of URL, Local and
-// Go. It is put into the step's working directory before the first phase.
+// Source is something that a step starts from: exactly one of URL, Git, Image,
+// Debian, Local and Go. It is put into the step's working directory before the
+// first phase.
 type Source struct {
 	// URL is where a file is downloaded from when no mirror has it. Both
-	// sums are required.
+	// sums are required, as they are for Git and Debian.
 	URL    string `yaml:"url,omitempty"`
 	SHA256 string `yaml:"sha256,omitempty"`
 	SHA512 string `yaml:"sha512,omitempty"`
+
+	// Git is the address of a Git repository: https, http, ssh or git. The
+	// files are those of Commit, all digits of its name given, or of Ref, a
+	// branch or a tag. The sums are those of the archive that Akmon makes
+	// of them. With Submodules, those are in it too. Akmon's addition.
+	Git        string `yaml:"git,omitempty"`
+	Commit     string `yaml:"commit,omitempty"`
+	Ref        string `yaml:"ref,omitempty"`
+	Submodules bool   `yaml:"submodules,omitempty"`
+
+	// Image is a reference with a digest to an OCI image, Platform what is
+	// taken of one that is for several; it defaults to what the package is
+	// for. Akmon's addition.
+	Image    string `yaml:"image,omitempty"`
+	Platform string `yaml:"platform,omitempty"`
+
+	// Debian is the address of a Debian source package's .dsc, which the
+	// sums are of. Its files are unpacked, and its patches applied unless
+	// Unpatched says otherwise. Akmon's addition.
+	Debian    string `yaml:"debian,omitempty"`
+	Unpatched bool   `yaml:"unpatched,omitempty"`
+
+	// From is the part of Git or Image to take, everything when empty.
+	From string `yaml:"from,omitempty"`
 
 	// Local is a directory of the tree, relative to its root. Include and
 	// Exclude are patterns relative to Local as .dockerignore has them.
@@ -29,9 +54,9 @@ type Source struct {
 	// Akmon's addition.
 	Go string `yaml:"go,omitempty"`
 
-	// Destination is the file (URL) or directory (Local, Go), relative to
+	// Destination is the file (URL) or directory (all others), relative to
 	// the working directory. It defaults to the last element of the URL's
-	// path, to the working directory itself, and to [DefaultGoProxy].
+	// path, for Go to [DefaultGoProxy], and to the working directory itself.
 	Destination string `yaml:"destination,omitempty"`
 
 	Pos Position `yaml:"-"`
@@ -40,8 +65,6 @@ type Source struct {
 // DefaultGoProxy is where a Go source is mounted when it names no
 // destination.
 const DefaultGoProxy = "/go/proxy"
-
-var sourceKinds = []string{"url", "local", "go"}
 
 // UnmarshalYAML decodes and checks the source.
 func (s *Source) UnmarshalYAML(n *yaml.Node) error {
@@ -54,31 +77,13 @@ func (s *Source) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
-	given := 0
-
-	for _, value := range []string{s.URL, s.Local, s.Go} {
-		if value != "" {
-			given++
-		}
-	}
-
-	switch {
-	case given == 0 && len(c.errs) == 0:
-		c.fail(sourceKinds, "a source must have a url, a local directory or a go directory")
-	case given > 1:
-		c.fail(sourceKinds, "a source has one url, local directory or go directory, not several")
-	case s.URL != "":
-		s.checkURL(c)
-	case given == 1:
-		for _, key := range []string{"sha256", "sha512"} {
-			if c.has(key) {
-				c.fail([]string{key}, "%s belongs to a url", key)
-			}
-		}
-	}
-
-	if s.Local == "" && (len(s.Include) > 0 || len(s.Exclude) > 0) {
-		c.fail([]string{"include", "exclude"}, "include and exclude belong to a local directory")
+	switch kinds := s.kinds(); {
+	case len(kinds) == 0 && len(c.errs) == 0:
+		c.fail(sourceKinds, "a source must have a url, git, image, debian, local or go")
+	case len(kinds) > 1:
+		c.fail(sourceKinds, "a source has one of url, git, image, debian, local and go, not several")
+	case len(kinds) == 1:
+		s.checkKind(c, kinds[0])
 	}
 
 	if s.Go == "" && escapes(s.Destination) {
@@ -94,22 +99,6 @@ func (s *Source) checkURL(c *checker) {
 		c.fail([]string{"url"}, "%q is not an http or https URL", s.URL)
 	} else if s.FileName() == "" {
 		c.fail([]string{"url"}, "the URL does not end in a file name; give a destination")
-	}
-
-	for _, sum := range []struct {
-		key, value string
-		digits     int
-	}{
-		{"sha256", s.SHA256, 64},
-		{"sha512", s.SHA512, 128},
-	} {
-		switch {
-		case sum.value == "":
-			c.fail([]string{sum.key, "url"}, "the source has no %s", sum.key)
-		case len(sum.value) != sum.digits || strings.Trim(sum.value, "0123456789abcdef") != "":
-			c.fail([]string{sum.key}, "%s must be %d lower-case hexadecimal digits, this is %d characters",
-				sum.key, sum.digits, len(sum.value))
-		}
 	}
 }
 

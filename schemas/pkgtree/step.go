@@ -51,6 +51,10 @@ type Step struct {
 	Install []Instruction `yaml:"install,omitempty"`
 	Test    []Instruction `yaml:"test,omitempty"`
 
+	// Patches are applied in order when the prepare phase is done. Akmon's
+	// addition.
+	Patches []Patch `yaml:"patches,omitempty"`
+
 	// SBOM writes an SPDX document about the package into the build.
 	SBOM *SBOM `yaml:"sbom,omitempty"`
 
@@ -117,7 +121,7 @@ func (s *Step) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
-	c.noEmptyEntries("sources", "secrets", "prepare", "build", "install", "test")
+	c.noEmptyEntries("sources", "patches", "secrets", "prepare", "build", "install", "test")
 
 	if s.Use == "" && c.has("with") {
 		c.fail([]string{"with"}, "with gives the parameters of the step that use names")
