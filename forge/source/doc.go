@@ -13,6 +13,7 @@
 //	partial/         downloads under way, or interrupted
 //	h1/<hex>         names of Go module files: their h1 sum to their SHA-256
 //	go/<hex>/        GOPROXY file trees, by the SHA-256 of a go.sum
+//	made/<hex>       archives made of the files, by a digest of what they are made of
 //
 // The folder sha256 is handed to BuildKit as a local directory with include
 // patterns. All files have mode 0644 and the Unix epoch as modification time,

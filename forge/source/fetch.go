@@ -22,6 +22,9 @@ type Source struct {
 	Position string // file:line:column of the source in its recipe, for messages; may be empty
 }
 
+// Label is how messages call the source: its position and package.
+func (s Source) Label() string { return s.label() }
+
 func (s Source) label() string {
 	switch {
 	case s.Position != "" && s.Package != "":
@@ -59,14 +62,7 @@ func (s *Store) Fetch(ctx context.Context, src Source) (string, error) {
 		Source: src,
 		Name:   src.SHA256,
 		Places: s.Places(src.URL),
-		Find: func(ctx context.Context) (Meta, error) {
-			meta, err := s.Lookup(ctx, src.SHA256)
-			if err == nil && src.SHA512 != "" && src.SHA512 != meta.SHA512 {
-				return meta, &SumError{Source: src, URL: src.URL, Got: Sums{SHA256: meta.SHA256, SHA512: meta.SHA512}}
-			}
-
-			return meta, err
-		},
+		Find:   func(ctx context.Context) (Meta, error) { return s.find(ctx, src) },
 		Check: func(from, _ string, got Sums) error {
 			if got.SHA256 != src.SHA256 || (src.SHA512 != "" && got.SHA512 != src.SHA512) {
 				return &SumError{Source: src, URL: from, Got: got}

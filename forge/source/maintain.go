@@ -65,6 +65,11 @@ func (s *Store) Verify(ctx context.Context) (removed []string, err error) {
 
 	bad := make([]bool, len(sums))
 
+	// What was made of files is no better than they are, and made again.
+	if err := s.dropMade(nil); err != nil {
+		return nil, err
+	}
+
 	err = s.Each(ctx, len(sums), func(ctx context.Context, i int) error {
 		known, _ := s.Lookup(ctx, sums[i]) //nolint:errcheck // rehash finds out what is wrong
 
@@ -95,7 +100,8 @@ type GCResult struct {
 
 // GC removes the files that keep does not name by their SHA-256, all
 // interrupted downloads that nobody is at, and the Go module trees that
-// keepTrees does not name by their digest. With limit above zero, files that
+// keepTrees does not name by their digest, as well as all archives that were made
+// of files and that it does not name. With limit above zero, files that
 // are not kept stay as long as the whole store is not larger than limit bytes;
 // the largest are removed first.
 func (s *Store) GC(ctx context.Context, keep, keepTrees map[string]bool, limit int64) (GCResult, error) {
@@ -132,6 +138,10 @@ func (s *Store) GC(ctx context.Context, keep, keepTrees map[string]bool, limit i
 		if err := os.RemoveAll(filepath.Join(s.root, "go", tree.Name())); err != nil {
 			return result, fmt.Errorf("collect garbage: %w", err)
 		}
+	}
+
+	if err := s.dropMade(keepTrees); err != nil {
+		return result, err
 	}
 
 	slices.SortStableFunc(metas, func(a, b Meta) int { return int(max(min(b.Size-a.Size, 1), -1)) })
@@ -182,8 +192,8 @@ func (s *Store) dropPartials(result *GCResult) error {
 		// What Add writes is not locked, but is young.
 		busy := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || (strings.HasPrefix(e.Name(), "add-") && fresh(e))
 
-		if info, err := f.Stat(); err == nil && !busy {
-			if err := os.Remove(path); err == nil {
+		if info, err := f.Stat(); err == nil && !busy && !(info.IsDir() && fresh(e)) {
+			if err := os.RemoveAll(path); err == nil {
 				result.Files++
 				result.Bytes += info.Size()
 			}

@@ -67,7 +67,7 @@ func Open(dir string, opts Options) (*Store, error) {
 		return nil, fmt.Errorf("open source store: %w", err)
 	}
 
-	for _, sub := range []string{"sha256", "meta", "partial", "h1", "go"} {
+	for _, sub := range []string{"sha256", "meta", "partial", "h1", "go", "made"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			return nil, fmt.Errorf("open source store: %w", err)
 		}
