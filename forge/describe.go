@@ -188,9 +188,10 @@ func component(n *graph.Node) sbom.Component {
 
 	for _, step := range steps {
 		for _, s := range step.Sources {
-			if s.URL != "" && !seen[s.URL] {
-				seen[s.URL] = true
-				c.Sources = append(c.Sources, sourceOf(s))
+			source := sourceOf(s)
+			if source.URL != "" && !seen[source.URL] {
+				seen[source.URL] = true
+				c.Sources = append(c.Sources, source)
 			}
 		}
 	}
@@ -198,6 +199,7 @@ func component(n *graph.Node) sbom.Component {
 	return c
 }
 
+// sourceOf is a source from elsewhere; one of the tree has no URL.
 func sourceOf(s pkgtree.Source) sbom.Source {
-	return sbom.Source{URL: s.URL, SHA256: s.SHA256, SHA512: s.SHA512}
+	return sbom.Source{URL: s.Location(), SHA256: s.Digest(), SHA512: s.SHA512}
 }

@@ -149,17 +149,14 @@ func (o *Options) fetch(ctx context.Context, g *graph.Graph) (*inputs, error) {
 
 	sources := make([]source.Source, len(set.URLs))
 	for i, u := range set.URLs {
-		at := u.Errorf("")
-		sources[i] = source.Source{
-			Package: u.Package, URL: u.URL, SHA256: u.SHA256, SHA512: u.SHA512,
-			Position: fmt.Sprintf("%s:%d:%d", at.File, at.Line, at.Column),
-		}
+		sources[i] = sourceAt(u.Place, u.URL, u.SHA256, u.SHA512)
 	}
 
 	_, urlErr := store.FetchAll(ctx, sources)
 
 	return in, errors.Join(
 		urlErr,
+		in.fetchArchives(ctx, set, store),
 		in.fetchGo(ctx, g, set.Go, store, mirrors.Go),
 		in.assemble(ctx, o, g, set.Debian, store),
 	)

@@ -34,7 +34,9 @@
 // # What the caller provides
 //
 //   - local "source": files named by the SHA-256 of their content, for each URL
-//     source (unless Options.HTTP, which makes BuildKit download them);
+//     source and the archive of each git source (unless Options.HTTP, which
+//     makes BuildKit download them);
+//   - local "made": the archive of each debian source, named by debsrc.Key;
 //   - local "tree": the root of the tree, for package directories and `local`
 //     sources;
 //   - local "go-<SHA-256 of go.sum>": a GOPROXY file tree for each go.sum, mounted

@@ -17,6 +17,8 @@ import (
 // in the order in which the graph needs it, without repetition.
 type InputSet struct {
 	URLs   []URLInput
+	Git    []GitInput
+	DSCs   []DSCInput
 	Go     []GoInput
 	Debian []DebianInput
 	Images []ImageInput
@@ -49,6 +51,23 @@ type URLInput struct {
 
 	URL, SHA256, SHA512 string
 	FileName            string
+}
+
+// GitInput is a commit whose archive is wanted; the sums are the archive's.
+// Revision is the commit, or a branch or a tag.
+type GitInput struct {
+	Place
+
+	URL, Revision, SHA256, SHA512 string
+	Submodules                    bool
+}
+
+// DSCInput is a Debian source package; URL and sums are those of its .dsc.
+type DSCInput struct {
+	Place
+
+	URL, SHA256, SHA512 string
+	Unpatched           bool
 }
 
 // GoInput is the modules that Dir/go.sum names; Dir is relative to the root of
@@ -194,6 +213,15 @@ func (c *collector) source(n *graph.Node, s *pkgtree.Source) {
 	switch {
 	case s.URL != "" && c.first("url", s.SHA256, s.SHA512):
 		c.set.URLs = append(c.set.URLs, URLInput{place, s.URL, s.SHA256, s.SHA512, s.FileName()})
+	case s.Git != "" && c.first("git", s.SHA256, s.SHA512):
+		c.set.Git = append(c.set.Git, GitInput{place, s.Git, s.Revision(), s.SHA256, s.SHA512, s.Submodules})
+	case s.Debian != "" && c.first("dsc", s.SHA256, s.SHA512, s.Unpatched):
+		c.set.DSCs = append(c.set.DSCs, DSCInput{place, s.Debian, s.SHA256, s.SHA512, s.Unpatched})
+	case s.Image != "":
+		// A platform that does not exist is an error of the recipe.
+		if platform, err := sourcePlatform(n.Platform, s); err == nil && c.first("image", s.Image, tree.FormatPlatform(platform)) {
+			c.set.Images = append(c.set.Images, ImageInput{place, s.Image, platform})
+		}
 	case s.Local != "":
 		c.set.Tree = true
 	case s.Go != "":

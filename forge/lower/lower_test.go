@@ -95,6 +95,14 @@ func describe(in *lower.InputSet) string {
 		fmt.Fprintf(&b, "%s\nurl %s sha256:%.8s sha512:%.8s %s\n", u.Errorf("for %s", u.Package), u.URL, u.SHA256, u.SHA512, u.FileName)
 	}
 
+	for _, g := range in.Git {
+		fmt.Fprintf(&b, "%s\ngit %s %s submodules=%v sha256:%.8s sha512:%.8s\n", g.Errorf("for %s", g.Package), g.URL, g.Revision, g.Submodules, g.SHA256, g.SHA512)
+	}
+
+	for _, d := range in.DSCs {
+		fmt.Fprintf(&b, "%s\ndsc %s unpatched=%v sha256:%.8s sha512:%.8s\n", d.Errorf("for %s", d.Package), d.URL, d.Unpatched, d.SHA256, d.SHA512)
+	}
+
 	for _, g := range in.Go {
 		fmt.Fprintf(&b, "%s\ngo %s %.8s %d bytes\n", g.Errorf("for %s", g.Package), g.Dir, g.SHA256, len(g.GoSum))
 	}
@@ -125,7 +133,7 @@ func describe(in *lower.InputSet) string {
 func TestDeterminism(t *testing.T) {
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(0))
 
-	for _, name := range []string{"source-build", "go-service", "bldr", "cross", "outputs", "secrets", "reusable", "architecture"} {
+	for _, name := range []string{"source-build", "go-service", "bldr", "cross", "outputs", "secrets", "reusable", "architecture", "sources"} {
 		a := treetest.Read(t, "testdata/"+name+".txt")
 		first := map[string][]byte{}
 

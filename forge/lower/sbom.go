@@ -121,7 +121,7 @@ func spdx(p *pkgtree.Package, step *pkgtree.Step, epoch time.Time) *spdxFile {
 
 	for _, s := range p.Steps {
 		for _, source := range s.Sources {
-			if source.URL != "" {
+			if source.Location() != "" {
 				doc.addSource(main.ID, source)
 			}
 		}
@@ -139,10 +139,14 @@ func spdx(p *pkgtree.Package, step *pkgtree.Step, epoch time.Time) *spdxFile {
 }
 
 func (d *spdxDocument) addSource(of string, source pkgtree.Source) {
+	sum, checksums := source.Digest(), []spdxChecksum{{"SHA256", source.Digest()}}
+	if source.SHA512 != "" {
+		checksums = append(checksums, spdxChecksum{"SHA512", source.SHA512})
+	}
+
 	p := spdxPackage{
-		Name: source.FileName(), ID: fmt.Sprintf("SPDXRef-Source-%s", source.SHA256), Supplier: noAssertion,
-		DownloadLocation: source.URL,
-		Checksums:        []spdxChecksum{{"SHA256", source.SHA256}, {"SHA512", source.SHA512}},
+		Name: sourceName(&source), ID: fmt.Sprintf("SPDXRef-Source-%s", sum), Supplier: noAssertion,
+		DownloadLocation: source.Location(), Checksums: checksums,
 		LicenseConcluded: noAssertion, LicenseDeclared: noAssertion, Copyright: noAssertion,
 	}
 

@@ -13,7 +13,7 @@ import (
 // sources makes the step's directory and puts its sources there: one layer.
 // Module proxies are too large for that; they are mounted, and the environment
 // says where.
-func (p *pkg) sources(root llb.State, s *pkgtree.Step) (_ llb.State, mounts []llb.RunOption, env [][2]string) {
+func (p *pkg) sources(root llb.State, s *pkgtree.Step) (_ llb.State, mounts []llb.RunOption, env [][2]string, err error) {
 	var proxies, names []string
 
 	created := llb.WithCreatedTime(p.l.opts.Epoch)
@@ -30,6 +30,12 @@ func (p *pkg) sources(root llb.State, s *pkgtree.Step) (_ llb.State, mounts []ll
 			action = action.Copy(file, name, path.Join(s.Dir(), source.FileName()), &llb.CopyInfo{
 				CreateDestPath: true, ChownOpt: rootOwner(), Mode: &llb.ChmodOpt{Mode: 0o644}, CreatedTime: &p.l.opts.Epoch,
 			})
+		case source.Git != "" || source.Image != "" || source.Debian != "":
+			names = append(names, sourceName(source))
+
+			if action, err = p.place(action, s, source); err != nil {
+				return root, nil, nil, err
+			}
 		case source.Local != "":
 			names = append(names, source.Local)
 			action = action.Copy(p.localSource(source), path.Join("/", source.Local), path.Join(s.Dir(), source.Destination), &llb.CopyInfo{
@@ -57,7 +63,7 @@ func (p *pkg) sources(root llb.State, s *pkgtree.Step) (_ llb.State, mounts []ll
 		name = "sources: " + strings.Join(names, ", ")
 	}
 
-	return root.File(action, append(p.named("%s", name), p.location(from, from))...), mounts, env
+	return root.File(action, append(p.named("%s", name), p.location(from, from))...), mounts, env, nil
 }
 
 // urlSource is the file of a URL source, and its path.

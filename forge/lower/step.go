@@ -30,7 +30,11 @@ const prelude = "set -eou pipefail\n"
 func (p *pkg) step(root llb.State, index int) (llb.State, error) {
 	s := &p.Steps[index]
 
-	root, mounts, env := p.sources(root, s)
+	root, mounts, env, err := p.sources(root, s)
+	if err != nil {
+		return llb.State{}, err
+	}
+
 	root = root.Dir(s.Dir())
 
 	for _, name := range slices.Sorted(maps.Keys(s.Env)) {
@@ -54,6 +58,10 @@ func (p *pkg) step(root llb.State, index int) (llb.State, error) {
 
 	for _, phase := range s.Phases() {
 		work = p.phase(work, s, index, phase, mounts)
+
+		if phase.Name == "prepare" {
+			work = p.patches(work, index)
+		}
 	}
 
 	// Only the recipe's own environment carries on to the next step.

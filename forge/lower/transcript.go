@@ -188,6 +188,10 @@ func (t *transcript) file(op *pb.Op, f *pb.FileOp) {
 			c := o.Copy
 			fmt.Fprintf(&t.b, "    on %s: copy %s:%s → %s%s", state(a.Input), state(a.SecondaryInput), c.Src, c.Dest, times(c.Timestamp))
 
+			if c.AttemptUnpackDockerCompatibility {
+				t.b.WriteString(" unpack")
+			}
+
 			if c.Mode >= 0 {
 				fmt.Fprintf(&t.b, " mode=%#o", c.Mode)
 			}

@@ -32,6 +32,7 @@ func (t *Tree) check(packages []*Package) document.Errors {
 		}
 
 		t.checkOutput(p, fail)
+		t.findPatches(p, fail)
 
 		for i := range p.Dependencies {
 			t.checkDependency(p, &p.Dependencies[i], names, complete, fail)

@@ -79,6 +79,7 @@ type Package struct {
 
 	rootFile string
 	rootRaw  []byte
+	patches  [][]Patch // of each step, see Patches
 }
 
 // Template is a rendered file; Path is where it goes, relative to the package

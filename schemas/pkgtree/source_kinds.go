@@ -149,13 +149,29 @@ func (s *Source) Revision() string {
 	return s.Ref
 }
 
-// Subject is the value of the key that says what the source is.
-func (s *Source) Subject() string {
-	for _, value := range []string{s.URL, s.Git, s.Image, s.Debian, s.Local, s.Go} {
-		if value != "" {
-			return value
-		}
+// Location says where the source comes from, as SPDX writes it (SPDX 2.3, 7.7
+// "PackageDownloadLocation"): git+https://example.org/x.git@<commit>,
+// oci://example.org/x@sha256:<digest>, or a URL. It is "" for what is in the
+// tree.
+func (s *Source) Location() string {
+	switch {
+	case s.Git != "":
+		return "git+" + s.Git + "@" + s.Revision()
+	case s.Image != "":
+		return "oci://" + s.Image
+	case s.Debian != "":
+		return s.Debian
+	default:
+		return s.URL
+	}
+}
+
+// Digest is the SHA-256 of the source in hexadecimal, of an image that of its
+// manifest or index; "" for what is in the tree.
+func (s *Source) Digest() string {
+	if _, digest, ok := strings.Cut(s.Image, "@sha256:"); ok {
+		return digest
 	}
 
-	return ""
+	return s.SHA256
 }
