@@ -112,7 +112,9 @@ func newFetch() *cobra.Command {
 		Use:   "fetch [TARGET...]",
 		Short: "Fetch all sources that targets need into the store",
 		Long: `Fetch the sources, Go modules and bootstrap packages of the targets and all that
-they need. A build with --offline then needs no network.`,
+they need: files, archives of Git commits, Debian source packages. Each is looked
+for in the store, then at the mirrors, then at its address; a download that broke
+off goes on where it stopped. A build with --offline then needs no network.`,
 		Example: "  akmon fetch installer && akmon build installer --offline",
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := flags.options(cmd, args)

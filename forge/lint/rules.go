@@ -51,7 +51,7 @@ var Rules = []*Rule{
 		Good:        source("https://example.org/a-1.0.tar.gz"),
 		check: func(c *checker) {
 			eachSource(c, func(s *pkgtree.Source) {
-				if strings.HasPrefix(s.URL, "http://") {
+				if strings.HasPrefix(s.Location(), "http://") || strings.HasPrefix(s.Git, "http://") || strings.HasPrefix(s.Git, "git://") {
 					c.report(s.Pos, "the source is downloaded without encryption")
 				}
 			})
@@ -126,6 +126,21 @@ var Rules = []*Rule{
 		},
 	},
 	{
+		Name:        "unpinned-ref",
+		Description: "a git source names a branch or a tag instead of a commit",
+		Why:         "Branches move, and tags can be moved. The checksums keep other files out, but then the package can't be built any more where the old archive is not in a store.",
+		Instead:     "Give the full commit: `git ls-remote URL REF` tells it, of an annotated tag the line that ends in `^{}`.",
+		Bad:         gitSource("ref: v1.0"),
+		Good:        gitSource("commit: " + zeros[:40]),
+		check: func(c *checker) {
+			eachSource(c, func(s *pkgtree.Source) {
+				if s.Ref != "" {
+					c.report(s.Pos, "the source is what %s points to, which may be something else tomorrow", s.Ref)
+				}
+			})
+		},
+	},
+	{
 		Name:        "version",
 		Description: "a package that is made of sources from elsewhere has no version",
 		Why:         "Neither the SBOM nor the views of the tree can then say what is in an image, and known weaknesses can't be told from others.",
@@ -148,6 +163,12 @@ func source(address string) string {
 		"\nfinalize: [{from: /rootfs}]\n"
 }
 
+// gitSource is an example with a commit or a ref.
+func gitSource(revision string) string {
+	return "name: a\nsteps:\n  - sources:\n      - git: https://example.org/a.git\n        " + revision + "\n        sha256: " + zeros +
+		"\n        sha512: " + zeros + zeros + "\nfinalize: [{from: /rootfs}]\n"
+}
+
 // moving matches addresses of branches and of what is newest.
 var moving = regexp.MustCompile(`/latest(/|\.)|/(refs/heads|archive|tarball|zipball)/(refs/heads/)?(main|master|trunk|HEAD|develop)\b`)
 
@@ -164,7 +185,7 @@ func fromElsewhere(c *checker) bool {
 	found := false
 
 	eachSource(c, func(s *pkgtree.Source) {
-		u, err := url.Parse(s.URL)
+		u, err := url.Parse(s.Location())
 		found = found || err == nil && u.Host != ""
 	})
 

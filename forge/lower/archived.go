@@ -118,7 +118,7 @@ func sourceName(s *pkgtree.Source) string {
 			revision = revision[:12]
 		}
 
-		return strings.TrimSuffix(path.Base(s.Git), ".git") + " " + revision
+		return path.Base(strings.TrimSuffix(s.Git, ".git")) + " " + revision
 	case s.Debian != "":
 		return path.Base(s.Debian)
 	case s.Image != "":

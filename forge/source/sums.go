@@ -119,3 +119,10 @@ func (c contextReader) Read(p []byte) (int, error) {
 
 	return c.r.Read(p)
 }
+
+// SumBytes gives both sums of data.
+func SumBytes(data []byte) Sums {
+	a, b := sha256.Sum256(data), sha512.Sum512(data)
+
+	return Sums{SHA256: hex.EncodeToString(a[:]), SHA512: hex.EncodeToString(b[:])}
+}

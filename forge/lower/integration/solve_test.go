@@ -24,8 +24,8 @@ import (
 )
 
 // userland puts this machine's bash and a few programs, with their libraries,
-// below root. It skips the test where that is not possible.
-func userland(t *testing.T, root string) {
+// and more, below root. It skips the test where that is not possible.
+func userland(t *testing.T, root string, more ...string) {
 	t.Helper()
 
 	if os.Getuid() != 0 {
@@ -55,7 +55,7 @@ func userland(t *testing.T, root string) {
 		write(t, filepath.Join(root, to), data, 0o755)
 	}
 
-	for _, tool := range []string{"bash", "cat", "ls", "mkdir", "stat", "cp", "sha256sum", "sleep"} {
+	for _, tool := range append(more, "bash", "cat", "ls", "mkdir", "stat", "cp", "sha256sum", "sleep") {
 		path, err := exec.LookPath(tool)
 		if err != nil {
 			t.Skipf("%s is not installed", tool)

@@ -19,7 +19,8 @@
 // makes …/archive/debian/20260913T000000Z/pool/main/m/make/make_4.deb be tried
 // at http://mirror.example/debian/pool/main/m/make/make_4.deb. All rules that
 // match are tried in their order, then the URL itself. A replacement may also
-// be a file URL: a copied pool on a disk is a mirror.
+// be a file URL: a copied pool on a disk is a mirror. Repositories of Git sources
+// have mirrors in the same way; those may be ssh and git URLs, too.
 //
 // # The file
 //

@@ -74,11 +74,11 @@ func cutPattern(s, pattern string) (rest string, ok bool) {
 
 // Validate tells what is wrong with a rule.
 func (r Rule) Validate() error {
-	if err := checkURL(strings.ReplaceAll(r.Prefix, "*", "any"), "http", "https"); err != nil {
+	if err := checkURL(strings.ReplaceAll(r.Prefix, "*", "any"), "http", "https", "ssh", "git"); err != nil {
 		return fmt.Errorf("prefix %q: %w", r.Prefix, err)
 	}
 
-	if err := checkURL(r.Replacement, "http", "https", "file"); err != nil {
+	if err := checkURL(r.Replacement, "http", "https", "file", "ssh", "git"); err != nil {
 		return fmt.Errorf("replacement %q: %w", r.Replacement, err)
 	}
 
