@@ -105,7 +105,7 @@ func FuzzPackage(f *testing.F) {
 	for _, seed := range []string{
 		"name: a\n", "name: [a]\nsteps: {}\n", "dependencies: [{stage: a, image: b}, ~, x]\n",
 		"steps: [{sources: [{url: ''}, {local: ..}, {go: .}], env: {'': x}, cachePaths: [a, /]}]\n",
-		"finalize: [~]\nimage: ~\n", "a: &a {b: *a}\n", "steps: [{build: [|\n  x\n]}]", "<<: [{name: a}]\n",
+		"steps: [{sources: [{git: 'ssh://a/b', commit: x, from: ..}, {image: a@sha256:}, {debian: .dsc}], patches: ['[', {strip: 1e9}, {path: a}]}]\n", "finalize: [~]\nimage: ~\n", "a: &a {b: *a}\n", "steps: [{build: [|\n  x\n]}]", "<<: [{name: a}]\n",
 	} {
 		f.Add([]byte(seed))
 	}

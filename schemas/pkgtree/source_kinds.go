@@ -45,7 +45,7 @@ func (s *Source) kinds() []string {
 func (s *Source) checkKind(c *checker, kind string) {
 	for _, k := range sourceKeys {
 		if c.has(k.key) && !slices.Contains(k.kinds, kind) {
-			c.fail([]string{k.key}, "%s belongs to %s, this is a %s source", k.key, strings.Join(k.kinds, " or "), kind)
+			c.fail([]string{k.key}, "%s belongs to a source with %s, this one has %s", k.key, strings.Join(k.kinds, " or "), kind)
 		}
 	}
 

@@ -24,7 +24,7 @@ func Examples(t testing.TB, path string) fstest.MapFS {
 
 	files := fstest.MapFS{
 		"go.mod": {}, "go.sum": {}, "cmd/service/main.go": {}, "compiler/cc.sh": {}, "tools/debian.lock.yaml": {},
-		"libraries/zlib/patches/static.patch": {},
+		"libraries/zlib/patches/static.patch": {}, "libraries/musl/no-prefix.diff": {},
 	}
 
 	found := example.FindAllStringSubmatch(string(text), -1)
