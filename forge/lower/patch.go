@@ -33,11 +33,9 @@ func (p *pkg) patches(root llb.State, index int) llb.State {
 	all := p.Patches(index)
 
 	for i, patch := range all {
-		file := patch.Path
+		file := joinDir(s.Dir(), patch.Path)
 		if patch.InPackage {
 			file = joinDir(pkgDir, patch.Path)
-		} else {
-			file = joinDir(s.Dir(), patch.Path)
 		}
 
 		opts := append(p.runOptions("patch %d/%d: %s", i+1, len(all), patch.Path), p.location(patch.Pos, patch.Pos),

@@ -88,7 +88,7 @@ func unpack(ctx context.Context, store *source.Store, d *Description, files map[
 	if err != nil {
 		return err
 	}
-	defer top.Close()
+	defer top.Close() //nolint:errcheck // only a directory
 
 	u := &unpacker{ctx: ctx, top: top, files: files}
 
@@ -100,7 +100,7 @@ func unpack(ctx context.Context, store *source.Store, d *Description, files map[
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // only a directory
 
 	return archive.WriteDir(ctx, out, root)
 }
@@ -131,7 +131,7 @@ func (u *unpacker) all(d *Description, c *contents, unpatched bool) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // only a directory
 
 	if c.debian != "" {
 		if err := root.RemoveAll("debian"); err != nil {
@@ -181,7 +181,7 @@ func (u *unpacker) place(name, into string) error {
 	if err != nil {
 		return err
 	}
-	defer root.Close()
+	defer root.Close() //nolint:errcheck // only a directory
 
 	if err := u.extract(name, root); err != nil {
 		return err

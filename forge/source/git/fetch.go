@@ -107,7 +107,7 @@ const wanted = "refs/akmon/wanted"
 // fetchCommit gets a commit by its name; from a server that gives away only
 // what a branch or a tag points to, by getting all of those.
 func (r *repository) fetchCommit(ctx context.Context, commit string) error {
-	_, err := r.git(ctx, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", r.place, commit+":"+wanted)
+	err := r.get(ctx, commit)
 	if err == nil {
 		return nil
 	}
@@ -125,6 +125,20 @@ func (r *repository) fetchCommit(ctx context.Context, commit string) error {
 	}
 
 	return nil
+}
+
+// get fetches a commit or a ref: without its history, unless the server is one
+// that only hands out files.
+func (r *repository) get(ctx context.Context, what string) error {
+	args := []string{"fetch", "--quiet", "--no-tags", "--no-recurse-submodules", r.place, what + ":" + wanted}
+
+	_, err := r.git(ctx, append([]string{args[0], "--depth=1"}, args[1:]...)...)
+
+	if failure := new(Error); errors.As(err, &failure) && failure.says("does not support shallow") {
+		_, err = r.git(ctx, args...)
+	}
+
+	return err
 }
 
 // fetchRef gets what a tag, or else a branch, points to.
@@ -146,7 +160,7 @@ func (r *repository) fetchRef(ctx context.Context, ref string) (commit string, e
 		return "", fmt.Errorf("the repository has no tag and no branch named %s", ref)
 	}
 
-	if _, err := r.git(ctx, "fetch", "--quiet", "--depth=1", "--no-tags", "--no-recurse-submodules", r.place, full+":"+wanted); err != nil {
+	if err := r.get(ctx, full); err != nil {
 		return "", err
 	}
 

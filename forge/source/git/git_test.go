@@ -294,6 +294,27 @@ func TestOldServer(t *testing.T) {
 	}
 }
 
+// A directory of files is a server, too.
+func TestFileServer(t *testing.T) {
+	base := t.TempDir()
+	r := newRepo(t, filepath.Join(base, "r"))
+	first := r.commit("a", "1\n")
+	r.commit("a", "2\n")
+	r.git("update-server-info")
+
+	server := httptest.NewServer(http.FileServer(http.Dir(base)))
+	t.Cleanup(server.Close)
+
+	url := server.URL + "/r/.git"
+
+	for revision, want := range map[string]string{first: "644 a 1\n 315532800", "main": "644 a 2\n 315532800"} {
+		data, _ := archiveOf(t, open(t, source.Options{}), git.Wanted{Source: source.Source{URL: url}, Revision: revision})
+		if diff := cmp.Diff([]string{want}, list(t, data)); diff != "" {
+			t.Errorf("%s: %s", revision, diff)
+		}
+	}
+}
+
 func TestSubmodules(t *testing.T) {
 	base := t.TempDir()
 	inner := newRepo(t, filepath.Join(base, "inner"))

@@ -255,8 +255,8 @@ func TestOracle(t *testing.T) {
 
 	for round := range rounds {
 		dir := t.TempDir()
-		old, updated := lines(random, 3+random.IntN(60)), []string{}
-		updated = change(random, old, 1+random.IntN(4))
+		old := lines(random, 3+random.IntN(60))
+		updated := change(random, old, 1+random.IntN(4))
 
 		lay(t, dir, map[string]string{"x/f": strings.Join(old, ""), "y/f": strings.Join(updated, "")})
 
