@@ -113,7 +113,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 			return nil, epoch, err
 		}
 
-		in, err := o.fetch(ctx, g)
+		in, err := o.fetch(ctx, g, false)
 		if err != nil {
 			return nil, epoch, err
 		}
@@ -139,7 +139,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 
 // add lowers the target for one more platform.
 func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *inputs, noCache bool) error {
-	lowered, err := lower.Lower(ctx, g, node.Name, lower.Options{NoCache: noCache, Debian: in.ref})
+	lowered, err := lower.Lower(ctx, g, node.Name, lower.Options{NoCache: noCache, Debian: in.ref, Image: in.storedImage})
 	if err != nil {
 		return err
 	}

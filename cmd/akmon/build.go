@@ -97,6 +97,7 @@ depend on them: a step whose secret has another value is not run again.`,
 		ValidArgsFunction: flags.completeTargets,
 	}
 	flags.addFetch(cmd)
+	flags.addFrozen(cmd)
 
 	f := cmd.Flags()
 	f.StringArrayVarP(&outputs, "output", "o", nil, "what to write: type=oci|oci-tar|docker|local|registry[,dest=DIR][,ref=REF]")
