@@ -230,6 +230,10 @@ func (i *inputs) assemble(ctx context.Context, o *Options, g *graph.Graph, wante
 
 		userland, err := bootstrap.Assemble(ctx, store, lock, arch,
 			bootstrap.AssembleOptions{Cache: cache, Log: func(format string, args ...any) { o.logf(w.Lock+": "+format, args...) }})
+		if missing := new(source.FetchError); errors.As(err, &missing) {
+			return err // it names the lock's line
+		}
+
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.Lock, err)
 		}
