@@ -60,6 +60,12 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 
+	done, err := o.useStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+
 	targets, epoch, err := o.prepare(ctx)
 	if err != nil {
 		return nil, err

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/akmon-os/akmon/forge/bootstrap"
 	"github.com/akmon-os/akmon/forge/graph"
 	"github.com/akmon-os/akmon/forge/lower"
 	"github.com/akmon-os/akmon/forge/source"
@@ -19,6 +20,12 @@ import (
 // sources, Go modules, the packages of bootstrap userlands, base images. A
 // build that is offline then needs no network.
 func Fetch(ctx context.Context, o Options) error {
+	done, err := o.useStore(ctx)
+	if err != nil {
+		return err
+	}
+	defer done()
+
 	for _, platform := range o.platforms() {
 		g, err := o.Graph(platform)
 		if err != nil {
@@ -31,6 +38,32 @@ func Fetch(ctx context.Context, o Options) error {
 	}
 
 	return nil
+}
+
+// useStore keeps the store's files from being collected until done is called,
+// and removes what killed processes left in it and beside it.
+func (o *Options) useStore(ctx context.Context) (done func(), err error) {
+	store, err := source.Open(o.Store, source.Options{Offline: true})
+	if err != nil {
+		return nil, err
+	}
+
+	if done, err = store.Use(ctx); err != nil {
+		return nil, err
+	}
+
+	cache, err := bootstrapCache()
+	if err == nil {
+		err = errors.Join(store.Sweep(), bootstrap.Sweep(cache))
+	}
+
+	if err != nil {
+		done()
+
+		return nil, err
+	}
+
+	return done, nil
 }
 
 // inputs lists what the graph's targets need, after the checks that come
@@ -98,11 +131,11 @@ func (o *Options) explainOffline(err error) error {
 		return err
 	}
 
-	return &MissingError{Command: o.fetchCommand(), Err: err}
+	return &MissingError{Command: o.FetchCommand(), Err: err}
 }
 
-// fetchCommand is what to type for what these options build.
-func (o *Options) fetchCommand() string {
+// FetchCommand is what to type to fetch what these options build.
+func (o Options) FetchCommand() string {
 	words := append([]string{"akmon", "fetch"}, o.Targets...)
 
 	if o.Dir != "" && o.Dir != "." {

@@ -131,7 +131,16 @@ func (o *Options) open() (specs []string, images []lower.ImageInput, err error) 
 				return nil, nil, document.Errors{w.Errorf("%s: a lock's name must end in %s", w.Lock, lockSuffix)}
 			}
 
-			if spec := filepath.Join(g.Tree.Dir(), base+specSuffix); !slices.Contains(specs, spec) {
+			spec := filepath.Join(g.Tree.Dir(), base+specSuffix)
+
+			// A lock without wishes is somebody's own affair.
+			if _, err := os.Lstat(filepath.Join(g.Tree.Dir(), w.Lock)); err == nil {
+				if _, err := os.Lstat(spec); errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+			}
+
+			if !slices.Contains(specs, spec) {
 				specs = append(specs, spec)
 			}
 		}

@@ -96,7 +96,7 @@ func newWorld(t *testing.T) *world {
 
 	w.file("pkg.yaml", "format: v1alpha2\nepoch: 2026-01-02\n")
 	w.floor()
-	w.base()
+	w.base("hello from an image\n")
 	w.module()
 
 	data := bytes.Repeat([]byte("a source of some size\n"), 50_000)
@@ -235,11 +235,12 @@ userlands:
 `, map[string]string{"amd64": "amd64", "arm64": "arm64"}[runtime.GOARCH], w.server.URL, len(deb), sha256.Sum256(deb), sha512.Sum512(deb)))
 }
 
-// base is an image with one file in the registry.
-func (w *world) base() {
+// base is an image with one file in the registry, under the same tag as any
+// before it.
+func (w *world) base(hello string) {
 	w.Helper()
 
-	img, err := crane.Image(map[string][]byte{"from-image/hello": []byte("hello from an image\n")})
+	img, err := crane.Image(map[string][]byte{"from-image/hello": []byte(hello)})
 	if err != nil {
 		w.Fatal(err)
 	}

@@ -75,6 +75,19 @@ func List(cache string) ([]Image, error) {
 	return images, nil
 }
 
+// Cached returns the userland that a cache holds of a lock, if it does.
+func Cached(cache string, lock *Lock, arch string) (Image, bool) {
+	key, err := lock.key(arch)
+	if err != nil {
+		return Image{}, false
+	}
+
+	image, err := openImage(filepath.Join(cache, key))
+	image.Cached = err == nil
+
+	return image, err == nil
+}
+
 // Clean removes from a cache all userlands but those whose manifest digest
 // keep has, damaged ones, and what killed processes left. It returns how many
 // bytes of layers that were.

@@ -15,6 +15,7 @@
 //	go/<hex>/        GOPROXY file trees, by the SHA-256 of a go.sum
 //	images/<hex>.json what the tags of base images meant (package image)
 //	quarantine/      what [Store.Verify] put aside
+//	exports/         journal of exports that are being written
 //	store.lock       flock: shared by builds, exclusive while garbage is collected
 //
 // The folder sha256 is handed to BuildKit as a local directory with include
