@@ -22,6 +22,7 @@ func newBuild() *cobra.Command {
 		agents  []string
 		noCache bool
 		asJSON  bool
+		keepMB  int64
 	)
 
 	cmd := &cobra.Command{
@@ -69,6 +70,7 @@ depend on them: a step whose secret has another value is not run again.`,
 			}
 
 			o.Engine, o.Key, o.NoCache = engines, key, noCache
+			o.Engine.GCKeepBytes = keepMB << 20
 
 			result, err := forge.Build(cmd.Context(), o)
 			if err != nil {
@@ -111,6 +113,7 @@ depend on them: a step whose secret has another value is not run again.`,
 	f.StringVar(&engines.TLS.Cert, "builder-cert", "", "client certificate for a tcp:// builder")
 	f.StringVar(&engines.TLS.Key, "builder-key", "", "key of the client certificate")
 	f.IntVar(&engines.MaxParallel, "max-parallel", 0, "how many steps may run at a time (default no limit)")
+	f.Int64Var(&keepMB, "engine-keep-mb", 0, "how many megabytes of old results the embedded engine keeps (default as the disk allows)")
 	f.StringVar(&engines.StateDir, "engine-dir", "", "state directory of the embedded engine (default $XDG_CACHE_HOME/akmon/engine)")
 
 	return cmd

@@ -77,6 +77,14 @@ func (e *Engine) Status(ctx context.Context) (*Usage, error) {
 	return usage, nil
 }
 
+// Free is the room left on the disk of a directory, in bytes; 0 where that
+// can't be found out.
+func Free(dir string) int64 {
+	free, _ := freeBytes(dir)
+
+	return free
+}
+
 // GCOptions say what GC keeps.
 type GCOptions struct {
 	// KeepBytes is how much to keep, the most recently used first. 0 deletes
