@@ -14,9 +14,10 @@ import (
 )
 
 const (
-	// IndexName is the name of a bundle's first entry, Format its version.
+	// IndexName is the name of a bundle's first entry.
 	IndexName = "akmon-store.json"
-	Format    = "akmon-store/v1"
+	// Format is the version of bundles.
+	Format = "akmon-store/v1"
 	// maxIndex bounds the index, in bytes: some hundred thousand files.
 	maxIndex = 256 << 20
 )
