@@ -147,7 +147,7 @@ func TestKilledBuilds(t *testing.T) {
 
 	w, out := newWorld(t), t.TempDir()
 	w.script("sleep 0.2", "cp source.txt /from-image/hello /rootfs/", "sleep 0.2")
-	w.slow = 2 * time.Millisecond
+	w.slowly(2 * time.Millisecond)
 
 	start := time.Now()
 	want := w.digest(out)

@@ -143,6 +143,14 @@ func (s *slowReader) WriteTo(w io.Writer) (int64, error) {
 	return io.Copy(w, struct{ io.Reader }{s})
 }
 
+// slowly makes the server pause before each 64 KiB.
+func (w *world) slowly(pause time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+
+	w.slow = pause
+}
+
 func (w *world) serve(path string, data []byte) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -306,7 +314,7 @@ func (w *world) program(args ...string) *exec.Cmd {
 	cmd := exec.CommandContext(w.Context(), os.Args[0], args...)
 	cmd.Dir = w.tree
 	cmd.Env = append(slices.DeleteFunc(os.Environ(), func(v string) bool {
-		return strings.HasPrefix(v, "GO") || strings.HasPrefix(v, "AKMON_") || strings.HasPrefix(v, "XDG_")
+		return strings.HasPrefix(v, "GO") || strings.HasPrefix(v, "AKMON_") || strings.HasPrefix(v, "XDG_C")
 	}),
 		asProgram+"=1", "XDG_CACHE_HOME="+filepath.Join(w.home, "cache"), "XDG_CONFIG_HOME="+filepath.Join(w.home, "config"),
 		"AKMON_MIRRORS=", "GOPROXY="+w.server.URL+"/proxy", "GOMODCACHE="+filepath.Join(w.home, "mod"),
