@@ -29,8 +29,8 @@ func newBuild() *cobra.Command {
 		Use:   "build [TARGET...]",
 		Short: "Build packages of the tree",
 		Long: `Build the named packages and all that they need; without a name, every package
-that nothing depends on. Steps run in BuildKit: inside this process (needs root
-and runc), or at --builder. What an earlier build did is not done again.
+that nothing depends on. Steps run in BuildKit: inside this process (needs runc,
+and root or a user namespace), or at --builder. What an earlier build did is not done again.
 
 Each -o writes every target: type=oci (a layout directory, the default with
 named targets), oci-tar, docker (for docker load), local (the plain files) go
@@ -72,9 +72,11 @@ depend on them: a step whose secret has another value is not run again.`,
 			o.Engine, o.Key, o.NoCache = engines, key, noCache
 			o.Engine.GCKeepBytes = keepMB << 20
 
+			entered := engine.EnterNamespace(o.Engine)
+
 			result, err := forge.Build(cmd.Context(), o)
 			if err != nil {
-				return err
+				return rather(entered, err)
 			}
 
 			if flags.progress != "quiet" {

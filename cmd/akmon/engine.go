@@ -26,8 +26,15 @@ far as the disk demands, or as akmon build --engine-keep-mb says.`,
 		Example: `  akmon engine status
   akmon engine gc --keep-mb 10000
   akmon engine reset`,
-		PersistentPreRun: func(cmd *cobra.Command, _ []string) {
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
 			options.Log = func(message string) { fmt.Fprintln(cmd.ErrOrStderr(), message) }
+
+			// Help is for everybody.
+			if !cmd.HasParent() || !cmd.Parent().HasParent() {
+				return nil
+			}
+
+			return engine.EnterNamespace(options)
 		},
 	}
 	cmd.PersistentFlags().StringVar(&options.StateDir, "engine-dir", "", "state directory (default $XDG_CACHE_HOME/akmon/engine)")
@@ -36,6 +43,17 @@ far as the disk demands, or as akmon build --engine-keep-mb says.`,
 	cmd.AddCommand(newEngineStatus(&options), newEngineGC(&options), newEngineReset(&options))
 
 	return cmd
+}
+
+// rather gives the reason why an ordinary user could not become root of a
+// namespace, if that is why the engine could not be started.
+func rather(entered, err error) error {
+	var host *engine.HostError
+	if entered != nil && errors.As(err, &host) {
+		return entered
+	}
+
+	return err
 }
 
 // engineStatus is the state of the engine for machines; sizes are in bytes.

@@ -164,6 +164,10 @@ func Reset(ctx context.Context, options Options) (err error) {
 		return fmt.Errorf("resetting the engine: %w", err)
 	}
 
+	if err := h.useRuntimeDir(dir); err != nil {
+		return fmt.Errorf("resetting the engine: %w", err)
+	}
+
 	if _, err := janitor.Sweep(ctx, h.janitor(dir)); err != nil {
 		return fmt.Errorf("resetting the engine: %w", err)
 	}
