@@ -93,7 +93,7 @@ func refuseAlpine(g *graph.Graph) error {
 	var errs document.Errors
 
 	for _, n := range g.Packages() {
-		if n.Tree.VariantOf(n.Package) == pkgtree.Alpine {
+		if n.Recipe == nil && n.Tree.VariantOf(n.Package) == pkgtree.Alpine {
 			errs = append(errs, n.Errorf(n.NamePos, "the alpine variant of %s installs packages over the network, and the build is offline", n.Name))
 		}
 	}

@@ -44,7 +44,7 @@ func (o Options) Needs(ctx context.Context, store *source.Store, n *Needs) error
 			return err
 		}
 
-		set, err := lower.Inputs(g)
+		set, err := lower.Inputs(g, targetNames(g)...)
 		if err != nil {
 			return err
 		}
