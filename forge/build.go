@@ -60,6 +60,12 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 
+	done, err := o.useStore(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer done()
+
 	targets, epoch, err := o.prepare(ctx)
 	if err != nil {
 		return nil, err
@@ -113,7 +119,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 			return nil, epoch, err
 		}
 
-		in, err := o.fetch(ctx, g)
+		in, err := o.fetch(ctx, g, false)
 		if err != nil {
 			return nil, epoch, err
 		}
@@ -139,7 +145,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 
 // add lowers the target for one more platform.
 func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *inputs, noCache bool) error {
-	lowered, err := lower.Lower(ctx, g, node.Name, lower.Options{NoCache: noCache, Debian: in.ref})
+	lowered, err := lower.Lower(ctx, g, node.Name, lower.Options{NoCache: noCache, Debian: in.ref, Image: in.storedImage})
 	if err != nil {
 		return err
 	}

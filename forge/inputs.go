@@ -17,6 +17,7 @@ import (
 	"github.com/akmon-os/akmon/forge/lower"
 	"github.com/akmon-os/akmon/forge/source"
 	"github.com/akmon-os/akmon/forge/source/gomod"
+	"github.com/akmon-os/akmon/forge/source/image"
 	"github.com/akmon-os/akmon/forge/source/mirror"
 	"github.com/akmon-os/akmon/forge/tree"
 	"github.com/akmon-os/akmon/schemas/document"
@@ -27,6 +28,8 @@ import (
 type inputs struct {
 	dirs   map[string]string // of llb.Local, by name
 	debian map[string]bootstrap.Image
+	images map[string]image.Image
+	blobs  content.Store // of the images
 }
 
 func debianKey(lock string, platform ocispecs.Platform) string {
@@ -72,13 +75,18 @@ func (i *inputs) ociStores() (map[string]content.Store, error) {
 		stores.all = append(stores.all, store)
 	}
 
-	if len(stores.all) == 0 {
-		return nil, nil
+	all := map[string]content.Store{}
+
+	if len(stores.all) > 0 {
+		stores.Store = stores.all[0]
+		all["bootstrap"] = stores
 	}
 
-	stores.Store = stores.all[0]
+	if len(i.images) > 0 {
+		all["images"] = i.blobs
+	}
 
-	return map[string]content.Store{"bootstrap": stores}, nil
+	return all, nil
 }
 
 // layouts reads from several content stores as if they were one.
@@ -109,26 +117,10 @@ func (l layouts) Info(ctx context.Context, dgst digest.Digest) (content.Info, er
 	return l.all[len(l.all)-1].Info(ctx, dgst)
 }
 
-// Fetch brings all that the targets need into the store, without building.
-func Fetch(ctx context.Context, o Options) error {
-	for _, platform := range o.platforms() {
-		g, err := o.Graph(platform)
-		if err != nil {
-			return err
-		}
-
-		if _, err := o.fetch(ctx, g); err != nil {
-			return err
-		}
-	}
-
-	return nil
-}
-
-// fetch obtains every input of the graph's targets. All that can't be had is
-// reported together.
-func (o *Options) fetch(ctx context.Context, g *graph.Graph) (*inputs, error) {
-	set, err := lower.Inputs(g, targetNames(g)...)
+// fetch obtains every input of the graph's targets, and unless it is for later
+// only, lays them out for BuildKit. All that can't be had is reported together.
+func (o *Options) fetch(ctx context.Context, g *graph.Graph, later bool) (*inputs, error) {
+	set, err := o.inputs(g)
 	if err != nil {
 		return nil, err
 	}
@@ -141,6 +133,8 @@ func (o *Options) fetch(ctx context.Context, g *graph.Graph) (*inputs, error) {
 	in := &inputs{
 		dirs:   map[string]string{"source": store.Dir()},
 		debian: map[string]bootstrap.Image{},
+		images: map[string]image.Image{},
+		blobs:  image.Content(store),
 	}
 
 	if set.Tree {
@@ -154,12 +148,18 @@ func (o *Options) fetch(ctx context.Context, g *graph.Graph) (*inputs, error) {
 
 	_, urlErr := store.FetchAll(ctx, sources)
 
-	return in, errors.Join(
+	debian := in.assemble
+	if later {
+		debian = in.fetchDebian
+	}
+
+	return in, o.explainOffline(errors.Join(
 		urlErr,
 		in.fetchArchives(ctx, set, store),
 		in.fetchGo(ctx, g, set.Go, store, mirrors.Go),
-		in.assemble(ctx, o, g, set.Debian, store),
-	)
+		in.fetchImages(ctx, g, set.Images, store),
+		debian(ctx, o, g, set.Debian, store),
+	))
 }
 
 func (i *inputs) fetchGo(ctx context.Context, g *graph.Graph, wanted []lower.GoInput, store *source.Store, env mirror.GoEnv) error {
@@ -181,21 +181,75 @@ func (i *inputs) fetchGo(ctx context.Context, g *graph.Graph, wanted []lower.GoI
 	return errors.Join(errs...)
 }
 
-func (i *inputs) assemble(ctx context.Context, o *Options, g *graph.Graph, wanted []lower.DebianInput, store *source.Store) error {
+// locked reads the lock file that a recipe names.
+func locked(g *graph.Graph, w lower.DebianInput) (*bootstrap.Lock, string, error) {
+	lock, err := bootstrap.LoadLock(filepath.Join(g.Tree.Dir(), w.Lock))
+	if err != nil {
+		return nil, "", document.Join(w.Lock, w.Errorf("%v", err)).OrNil()
+	}
+
+	return lock, bootstrap.DebianArch(w.Platform.Architecture, w.Platform.Variant), nil
+}
+
+// fetchDebian brings the packages of userlands into the store.
+func (i *inputs) fetchDebian(ctx context.Context, o *Options, g *graph.Graph, wanted []lower.DebianInput, store *source.Store) error {
+	var errs []error
+
 	for _, w := range wanted {
-		lock, err := bootstrap.LoadLock(filepath.Join(g.Tree.Dir(), w.Lock))
+		lock, arch, err := locked(g, w)
 		if err != nil {
-			return document.Join(w.Lock, w.Errorf("%v", err)).OrNil()
+			return err
 		}
 
-		image, err := bootstrap.Assemble(ctx, store, lock, bootstrap.DebianArch(w.Platform.Architecture, w.Platform.Variant),
-			bootstrap.AssembleOptions{Log: func(format string, args ...any) { o.logf(w.Lock+": "+format, args...) }})
+		sources, err := lock.Sources(arch)
+		if err == nil {
+			o.logf("%s: fetching %d packages of the %s bootstrap", w.Lock, len(sources), arch)
+			_, err = store.FetchAll(ctx, sources)
+		}
+
+		errs = append(errs, err)
+	}
+
+	return errors.Join(errs...)
+}
+
+// assemble makes userlands, from packages that it fetches where they are
+// missing.
+func (i *inputs) assemble(ctx context.Context, o *Options, g *graph.Graph, wanted []lower.DebianInput, store *source.Store) error {
+	cache, err := bootstrapCache()
+	if err != nil {
+		return err
+	}
+
+	for _, w := range wanted {
+		lock, arch, err := locked(g, w)
+		if err != nil {
+			return err
+		}
+
+		userland, err := bootstrap.Assemble(ctx, store, lock, arch,
+			bootstrap.AssembleOptions{Cache: cache, Log: func(format string, args ...any) { o.logf(w.Lock+": "+format, args...) }})
+		if missing := new(source.FetchError); errors.As(err, &missing) {
+			return err // it names the lock's line
+		}
+
 		if err != nil {
 			return fmt.Errorf("%s: %w", w.Lock, err)
 		}
 
-		i.debian[debianKey(w.Lock, w.Platform)] = image
+		i.debian[debianKey(w.Lock, w.Platform)] = userland
 	}
 
 	return nil
+}
+
+// bootstrapCache is where assembled userlands are kept: on this machine, even
+// if the store is on a disk that goes to the next one.
+func bootstrapCache() (string, error) {
+	dir, err := source.DefaultDir()
+	if err != nil {
+		return "", err
+	}
+
+	return filepath.Join(filepath.Dir(dir), "bootstrap"), nil
 }

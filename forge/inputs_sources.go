@@ -3,7 +3,6 @@ package forge
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"github.com/akmon-os/akmon/forge/lower"
 	"github.com/akmon-os/akmon/forge/source"
@@ -13,12 +12,7 @@ import (
 
 // sourceAt is a source that a recipe asks for at a place.
 func sourceAt(p lower.Place, url, sha256, sha512 string) source.Source {
-	at := p.Errorf("")
-
-	return source.Source{
-		Package: p.Package, URL: url, SHA256: sha256, SHA512: sha512,
-		Position: fmt.Sprintf("%s:%d:%d", at.File, at.Line, at.Column),
-	}
+	return source.Source{Package: p.Package, URL: url, SHA256: sha256, SHA512: sha512, Position: position(p)}
 }
 
 // fetchArchives obtains the sources that enter the build as archives which

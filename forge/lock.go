@@ -5,12 +5,18 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
 	"github.com/akmon-os/akmon/forge/bootstrap"
+	"github.com/akmon-os/akmon/forge/lower"
+	"github.com/akmon-os/akmon/forge/pins"
+	"github.com/akmon-os/akmon/forge/source"
+	"github.com/akmon-os/akmon/forge/source/image"
+	"github.com/akmon-os/akmon/schemas/document"
 )
 
 const (
@@ -18,16 +24,27 @@ const (
 	specSuffix = ".yaml"
 )
 
-// Lock pins the Debian packages of every debian.yaml (and *.yaml beside a
-// *.lock.yaml that a recipe names) in the tree, and returns the lock files
-// that changed. Without refresh, a lock whose wishes are unchanged is kept.
-func Lock(ctx context.Context, o Options, refresh bool) ([]string, error) {
+// LockOptions say what happens to what is pinned already.
+type LockOptions struct {
+	// Refresh chooses anew even where the wishes are unchanged.
+	Refresh bool
+	// Prune drops pins of images that no recipe names, with the build
+	// arguments and platforms given. Otherwise they stay: other arguments may
+	// need them.
+	Prune bool
+}
+
+// Lock pins what the tree's recipes leave open, and returns the lock files
+// that changed: the Debian packages of every debian.yaml (and *.yaml beside a
+// *.lock.yaml that a recipe names), and in akmon.lock.yaml the tags of images.
+// What is pinned stays unless its wishes changed.
+func Lock(ctx context.Context, o Options, lock LockOptions) ([]string, error) {
 	store, _, err := o.openStore()
 	if err != nil {
 		return nil, err
 	}
 
-	specs, err := o.specs()
+	specs, images, err := o.open()
 	if err != nil {
 		return nil, err
 	}
@@ -38,7 +55,7 @@ func Lock(ctx context.Context, o Options, refresh bool) ([]string, error) {
 		lockFile := strings.TrimSuffix(specFile, specSuffix) + lockSuffix
 
 		written, err := o.lockOne(ctx, specFile, lockFile, bootstrap.ResolveOptions{
-			Store: store, Refresh: refresh,
+			Store: store, Refresh: lock.Refresh,
 			Log: func(format string, args ...any) { o.logf(specFile+": "+format, args...) },
 		})
 		if err != nil {
@@ -50,7 +67,12 @@ func Lock(ctx context.Context, o Options, refresh bool) ([]string, error) {
 		}
 	}
 
-	return changed, nil
+	written, err := o.lockImages(ctx, store, images, lock)
+	if written {
+		changed = append(changed, filepath.Join(o.Dir, pins.FileName))
+	}
+
+	return changed, err
 }
 
 func (o *Options) lockOne(ctx context.Context, specFile, lockFile string, opts bootstrap.ResolveOptions) (bool, error) {
@@ -84,36 +106,94 @@ func (o *Options) lockOne(ctx context.Context, specFile, lockFile string, opts b
 	return true, lock.Save(lockFile)
 }
 
-// specs finds the files that say what to lock: those whose lock a recipe
-// depends on. They are the same for all platforms.
-func (o *Options) specs() ([]string, error) {
+// open finds what recipes leave open: the files that say what to lock, of which
+// a recipe names the lock, and the images.
+func (o *Options) open() (specs []string, images []lower.ImageInput, err error) {
 	all := *o
 	all.Targets = nil
 
-	g, err := all.Graph(o.platforms()[0])
-	if err != nil {
-		return nil, err
-	}
+	for _, platform := range o.platforms() {
+		g, err := all.Graph(platform)
+		if err != nil {
+			return nil, nil, err
+		}
 
-	var specs []string
+		set, err := lower.Inputs(g, targetNames(g)...)
+		if err != nil {
+			return nil, nil, err
+		}
 
-	for _, n := range g.Packages() {
-		for _, e := range n.Edges {
-			lock := e.Lock()
-			if lock == "" {
-				continue
-			}
+		images = append(images, set.Images...)
 
-			base, ok := strings.CutSuffix(lock, lockSuffix)
+		for _, w := range set.Debian {
+			base, ok := strings.CutSuffix(w.Lock, lockSuffix)
 			if !ok {
-				return nil, fmt.Errorf("%s: a lock's name must end in %s", lock, lockSuffix)
+				return nil, nil, document.Errors{w.Errorf("%s: a lock's name must end in %s", w.Lock, lockSuffix)}
 			}
 
-			if spec := filepath.Join(g.Tree.Dir(), base+specSuffix); !slices.Contains(specs, spec) {
+			spec := filepath.Join(g.Tree.Dir(), base+specSuffix)
+
+			// A lock without wishes is somebody's own affair.
+			if _, err := os.Lstat(filepath.Join(g.Tree.Dir(), w.Lock)); err == nil {
+				if _, err := os.Lstat(spec); errors.Is(err, fs.ErrNotExist) {
+					continue
+				}
+			}
+
+			if !slices.Contains(specs, spec) {
 				specs = append(specs, spec)
 			}
 		}
 	}
 
-	return specs, nil
+	return specs, images, nil
+}
+
+// lockImages writes which digests the tags of images mean now.
+func (o *Options) lockImages(ctx context.Context, store *source.Store, wanted []lower.ImageInput, lock LockOptions) (bool, error) {
+	before, err := pins.Load(o.Dir)
+	if err != nil {
+		return false, err
+	}
+
+	after := &pins.Pins{Images: map[string]string{}}
+	if !lock.Prune {
+		maps.Copy(after.Images, before.Images)
+	}
+
+	asked := map[string]bool{}
+
+	for _, w := range wanted {
+		ref, err := image.Parse(w.Ref)
+		if err != nil {
+			return false, document.Errors{w.Errorf("%v", err)}
+		}
+
+		name := ref.String()
+		if ref.Digest() != "" || asked[name] {
+			continue
+		}
+
+		asked[name] = true
+
+		known, ok := before.Images[name]
+		if ok && !lock.Refresh {
+			after.Images[name] = known
+
+			continue
+		}
+
+		digest, err := image.Resolve(ctx, store, ref)
+		if err != nil {
+			return false, document.Errors{w.Errorf("%v", err)}
+		}
+
+		if digest != known {
+			o.logf("%s is %s", name, digest)
+		}
+
+		after.Images[name] = digest
+	}
+
+	return after.Save(o.Dir)
 }

@@ -30,6 +30,9 @@ type Options struct {
 	Store string
 	// Offline forbids the network; what the store lacks is an error.
 	Offline bool
+	// Frozen refuses a tree whose locks do not fix all that its recipes leave
+	// open.
+	Frozen bool
 	// Engine says where the graph is solved.
 	Engine engine.Options
 	// Outputs are what becomes of each target; none leaves it in the cache.

@@ -22,14 +22,15 @@ func newBuild() *cobra.Command {
 		agents  []string
 		noCache bool
 		asJSON  bool
+		keepMB  int64
 	)
 
 	cmd := &cobra.Command{
 		Use:   "build [TARGET...]",
 		Short: "Build packages of the tree",
 		Long: `Build the named packages and all that they need; without a name, every package
-that nothing depends on. Steps run in BuildKit: inside this process (needs root
-and runc), or at --builder. What an earlier build did is not done again.
+that nothing depends on. Steps run in BuildKit: inside this process (needs runc,
+and root or a user namespace), or at --builder. What an earlier build did is not done again.
 
 Each -o writes every target: type=oci (a layout directory, the default with
 named targets), oci-tar, docker (for docker load), local (the plain files) go
@@ -69,10 +70,13 @@ depend on them: a step whose secret has another value is not run again.`,
 			}
 
 			o.Engine, o.Key, o.NoCache = engines, key, noCache
+			o.Engine.GCKeepBytes = keepMB << 20
+
+			entered := engine.EnterNamespace(o.Engine)
 
 			result, err := forge.Build(cmd.Context(), o)
 			if err != nil {
-				return err
+				return rather(entered, err)
 			}
 
 			if flags.progress != "quiet" {
@@ -97,6 +101,7 @@ depend on them: a step whose secret has another value is not run again.`,
 		ValidArgsFunction: flags.completeTargets,
 	}
 	flags.addFetch(cmd)
+	flags.addFrozen(cmd)
 
 	f := cmd.Flags()
 	f.StringArrayVarP(&outputs, "output", "o", nil, "what to write: type=oci|oci-tar|docker|local|registry[,dest=DIR][,ref=REF]")
@@ -110,6 +115,7 @@ depend on them: a step whose secret has another value is not run again.`,
 	f.StringVar(&engines.TLS.Cert, "builder-cert", "", "client certificate for a tcp:// builder")
 	f.StringVar(&engines.TLS.Key, "builder-key", "", "key of the client certificate")
 	f.IntVar(&engines.MaxParallel, "max-parallel", 0, "how many steps may run at a time (default no limit)")
+	f.Int64Var(&keepMB, "engine-keep-mb", 0, "how many megabytes of old results the embedded engine keeps (default as the disk allows)")
 	f.StringVar(&engines.StateDir, "engine-dir", "", "state directory of the embedded engine (default $XDG_CACHE_HOME/akmon/engine)")
 
 	return cmd

@@ -17,6 +17,7 @@ type treeFlags struct {
 	platforms []string
 	store     string
 	offline   bool
+	frozen    bool
 	progress  string
 }
 
@@ -26,6 +27,11 @@ func (f *treeFlags) add(cmd *cobra.Command) {
 	flags.StringArrayVar(&f.set, "set", nil, "build argument NAME=VALUE, {{ .BUILD_ARG_NAME }} in recipes")
 	flags.StringSliceVar(&f.platforms, "platform", nil, "platforms to build for, such as linux/amd64,linux/arm64 (default this machine's)")
 	_ = cmd.MarkFlagDirname("directory")
+}
+
+// addFrozen adds the flag of commands that may insist on the tree's locks.
+func (f *treeFlags) addFrozen(cmd *cobra.Command) {
+	cmd.Flags().BoolVar(&f.frozen, "frozen", false, "fail if a lock does not fix all that recipes leave open; see akmon lock")
 }
 
 // addFetch adds the flags of commands that fetch sources.
@@ -43,7 +49,7 @@ func (f *treeFlags) addFetch(cmd *cobra.Command) {
 func (f *treeFlags) options(cmd *cobra.Command, targets []string) (forge.Options, error) {
 	o := forge.Options{
 		Dir: f.dir, Targets: targets, Args: map[string]string{},
-		Store: f.store, Offline: f.offline, Log: cmd.ErrOrStderr(), Progress: progress.Auto,
+		Store: f.store, Offline: f.offline, Frozen: f.frozen, Log: cmd.ErrOrStderr(), Progress: progress.Auto,
 	}
 
 	for _, arg := range f.set {

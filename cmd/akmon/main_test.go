@@ -111,6 +111,16 @@ func TestBadInput(t *testing.T) {
 			want: []string{"a/pkg.yaml:4:14", "offline"},
 		},
 		{
+			name: "alpine and offline",
+			files: map[string]string{
+				"pkg.yaml":   root,
+				"a/pkg.yaml": recipe("a", "variant: alpine\n"),
+			},
+			args: []string{"build", "a", "--offline"},
+			code: 1,
+			want: []string{"a/pkg.yaml:1:7", "the alpine variant of a installs packages over the network, and the build is offline"},
+		},
+		{
 			name:  "no key",
 			files: map[string]string{"pkg.yaml": root, "a/pkg.yaml": recipe("a", "")},
 			args:  []string{"build", "a", "--key", "absent.key"},

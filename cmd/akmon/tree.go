@@ -76,8 +76,10 @@ func newValidate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check every document of the tree",
-		Long:  "Load the tree and resolve every package. All that is wrong is reported together, with its place.",
-		Args:  exactArgs(),
+		Long: `Load the tree and resolve every package. All that is wrong is reported together,
+with its place. With --frozen, what the tree's locks do not fix is wrong, too.`,
+		Example: "  akmon validate --frozen --platform linux/amd64,linux/arm64",
+		Args:    exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := flags.options(cmd, nil)
 			if err != nil {
@@ -94,6 +96,12 @@ func newValidate() *cobra.Command {
 					return err
 				}
 
+				if o.Frozen {
+					if err := forge.CheckFrozen(g); err != nil {
+						return err
+					}
+				}
+
 				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d packages are valid\n", tree.FormatPlatform(platform), len(g.Packages()))
 			}
 
@@ -101,68 +109,7 @@ func newValidate() *cobra.Command {
 		},
 	}
 	flags.add(cmd)
-
-	return cmd
-}
-
-func newFetch() *cobra.Command {
-	var flags treeFlags
-
-	cmd := &cobra.Command{
-		Use:   "fetch [TARGET...]",
-		Short: "Fetch all sources that targets need into the store",
-		Long: `Fetch the sources, Go modules and bootstrap packages of the targets and all that
-they need: files, archives of Git commits, Debian source packages. Each is looked
-for in the store, then at the mirrors, then at its address; a download that broke
-off goes on where it stopped. A build with --offline then needs no network.`,
-		Example: "  akmon fetch installer && akmon build installer --offline",
-		RunE: func(cmd *cobra.Command, args []string) error {
-			o, err := flags.options(cmd, args)
-			if err != nil {
-				return err
-			}
-
-			return forge.Fetch(cmd.Context(), o)
-		},
-		ValidArgsFunction: flags.completeTargets,
-	}
-	flags.addFetch(cmd)
-
-	return cmd
-}
-
-func newLock() *cobra.Command {
-	var (
-		flags   treeFlags
-		refresh bool
-	)
-
-	cmd := &cobra.Command{
-		Use:   "lock",
-		Short: "Pin the packages that the bootstrap userland is made of",
-		Long: `Write the *.lock.yaml files that recipes depend on (debian: FILE) from the *.yaml
-beside them. What is pinned stays unless the wishes changed or --refresh asks.`,
-		Args: exactArgs(),
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			o, err := flags.options(cmd, nil)
-			if err != nil {
-				return err
-			}
-
-			changed, err := forge.Lock(cmd.Context(), o, refresh)
-			for _, file := range changed {
-				fmt.Fprintln(cmd.OutOrStdout(), file)
-			}
-
-			if err == nil && len(changed) == 0 {
-				fmt.Fprintln(cmd.ErrOrStderr(), "Nothing to do: all locks are up to date.")
-			}
-
-			return err
-		},
-	}
-	flags.addFetch(cmd)
-	cmd.Flags().BoolVar(&refresh, "refresh", false, "choose the newest packages even if the wishes are unchanged")
+	flags.addFrozen(cmd)
 
 	return cmd
 }

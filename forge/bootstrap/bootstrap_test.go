@@ -397,9 +397,13 @@ func TestRelock(t *testing.T) {
 		refresh  bool
 		stale    string
 	}{
-		{"clang\nfiles", "gcc\nfiles", false, "exclude, links or files"},
-		{"/usr/share/doc", "/usr/share/man", false, "exclude, links or files"},
-		{"  - base-files\n", "", true, "suites, components, snapshot or package lists"},
+		{"clang\nfiles", "gcc\nfiles", false, "debian.yaml:13:1: links: not the same as in"},
+		{"/usr/share/doc", "/usr/share/man", false, "debian.yaml:11:1: exclude: not the same as in"},
+		{"  - base-files\n", "", true, "debian.yaml:4:1: suites, components, snapshot or package lists"},
+		{"[trixie]", "[trixie, forky]", true, "debian.yaml:2:1: the bootstrap lock was made from trixie"},
+		{"[amd64, arm64]", "[amd64, riscv64]", true, "debian.yaml:3:24: the bootstrap lock has no userland for riscv64"},
+		{"[gone]", "[gone, base-files]", true, "base-files for amd64"},
+		{"packages:", "snapshot: 20270101T000000Z\npackages:", true, "debian.yaml:4:11: the bootstrap lock is of 2026"},
 		{"  - base-files\n", "  - base-files\n  - bash\n", true, "debian.yaml:6:5: bash is not in"},
 	} {
 		spec, err := bootstrap.ParseSpec("debian.yaml", []byte(strings.Replace(specText, change.old, change.new, 1)))

@@ -7,17 +7,12 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
-	"golang.org/x/sys/unix"
+	"github.com/akmon-os/akmon/forge/source"
 )
 
 // workPrefix begins the names of directories in which something is assembled.
 const workPrefix = ".assemble-"
-
-// abandoned is the age from which an unlocked work directory is taken for that
-// of a killed process; a new one is unlocked for a moment.
-const abandoned = time.Minute
 
 // workDir makes a directory to assemble in, locked for as long as this process
 // lives; done removes it. What killed processes left is removed before.
@@ -26,7 +21,7 @@ func workDir(cache string) (dir string, done func(), err error) {
 		return "", nil, err
 	}
 
-	if err := sweep(cache); err != nil {
+	if err := Sweep(cache); err != nil {
 		return "", nil, err
 	}
 
@@ -34,11 +29,7 @@ func workDir(cache string) (dir string, done func(), err error) {
 		return "", nil, err
 	}
 
-	lock, err := os.Open(dir)
-	if err == nil {
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	}
-
+	lock, err := source.Hold(dir)
 	if err != nil {
 		return "", nil, errors.Join(err, os.RemoveAll(dir))
 	}
@@ -49,34 +40,10 @@ func workDir(cache string) (dir string, done func(), err error) {
 	}, nil
 }
 
-// sweep removes the work directories of killed processes: a lock dies with its
-// process.
-func sweep(cache string) error {
-	entries, err := os.ReadDir(cache)
-	if err != nil {
-		return err
-	}
-
-	for _, e := range entries {
-		info, err := e.Info()
-		if err != nil || !strings.HasPrefix(e.Name(), workPrefix) || time.Since(info.ModTime()) < abandoned {
-			continue
-		}
-
-		path := filepath.Join(cache, e.Name())
-
-		lock, err := os.Open(path)
-		if err != nil {
-			continue
-		}
-
-		if unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB) == nil {
-			err = os.RemoveAll(path)
-		}
-
-		if err := errors.Join(err, lock.Close()); err != nil {
-			return fmt.Errorf("remove what a killed process left: %w", err)
-		}
+// Sweep removes from a cache what killed processes were assembling.
+func Sweep(cache string) error {
+	if err := source.SweepDir(cache, workPrefix); err != nil {
+		return fmt.Errorf("remove what a killed process left: %w", err)
 	}
 
 	return nil
@@ -106,6 +73,19 @@ func List(cache string) ([]Image, error) {
 	slices.SortFunc(images, func(a, b Image) int { return strings.Compare(a.Digest, b.Digest) })
 
 	return images, nil
+}
+
+// Cached returns the userland that a cache holds of a lock, if it does.
+func Cached(cache string, lock *Lock, arch string) (Image, bool) {
+	key, err := lock.key(arch)
+	if err != nil {
+		return Image{}, false
+	}
+
+	image, err := openImage(filepath.Join(cache, key))
+	image.Cached = err == nil
+
+	return image, err == nil
 }
 
 // Clean removes from a cache all userlands but those whose manifest digest
@@ -142,7 +122,7 @@ func Clean(cache string, keep map[string]bool) (int64, error) {
 		freed += image.Size
 	}
 
-	if err := sweep(cache); err != nil {
+	if err := Sweep(cache); err != nil {
 		return freed, fmt.Errorf("clean bootstrap cache: %w", err)
 	}
 

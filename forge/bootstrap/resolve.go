@@ -2,7 +2,6 @@ package bootstrap
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -308,41 +307,4 @@ func (r *resolver) sum(ctx context.Context) error {
 
 func (s *Spec) errorAt(n *yaml.Node, format string, args ...any) error {
 	return document.Errors{document.At(s.file, s.data, n, format, args...)}
-}
-
-// Stale tells what in a spec the lock does not reflect; nil if nothing. It
-// needs no network and does not tell whether the suites hold newer packages.
-func (l *Lock) Stale(s *Spec) error {
-	var errs document.Errors
-
-	for _, arch := range values(s.Architectures) {
-		have := map[string]bool{}
-		for _, p := range l.Userlands[arch] {
-			have[p.Name] = true
-		}
-
-		for _, w := range s.Packages {
-			if w.forArch(arch) && !have[w.Name] {
-				errs = append(errs, document.At(s.file, s.data, w.node, "%s is not in %s for %s", w, l.name(), arch))
-			}
-		}
-	}
-
-	if len(errs) == 0 && l.Wanted != s.wantedDigest() {
-		errs = append(errs, document.At(s.file, s.data, nil,
-			"suites, components, snapshot or package lists are not those that %s was made from", l.name()))
-	}
-
-	mine, err := yaml.Marshal(l.Layout)
-	theirs, err2 := yaml.Marshal(s.Layout)
-
-	if err := errors.Join(err, err2); err != nil {
-		return fmt.Errorf("compare lock: %w", err)
-	}
-
-	if string(mine) != string(theirs) {
-		errs = append(errs, document.At(s.file, s.data, nil, "exclude, links or files are not those of %s", l.name()))
-	}
-
-	return errs.OrNil()
 }

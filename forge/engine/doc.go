@@ -16,11 +16,15 @@
 //	reserve          room for the indexes to shrink in when the disk is full
 //	gc.stamp         when garbage was last collected
 //	staging/         journal of exports in progress
+//	run/             state of the OCI runtime, in a user namespace without XDG_RUNTIME_DIR
 //	tmp/             TMPDIR of the process while the engine is open
 //
 // A process that dies leaves containers, mounts and cgroups behind. The next
 // Open removes them before it starts (package janitor); Close does the same,
 // so that a cancelled build leaves nothing either.
+//
+// Steps need root, be it of a user namespace: [EnterNamespace] makes one for an
+// ordinary user.
 //
 // # Remote
 //

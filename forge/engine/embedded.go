@@ -84,6 +84,10 @@ func startEmbedded(ctx context.Context, o Options) (_ *embedded, _ *client.Clien
 		return nil, nil, err
 	}
 
+	if err := e.host.useRuntimeDir(e.dir); err != nil {
+		return nil, nil, err
+	}
+
 	if err := e.clean(ctx, o.logf); err != nil {
 		return nil, nil, err
 	}

@@ -8,9 +8,13 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/moby/buildkit/cache/metadata"
+	"github.com/moby/buildkit/client/llb"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+	bolt "go.etcd.io/bbolt"
 	"golang.org/x/sys/unix"
 )
 
@@ -109,4 +113,98 @@ func FuzzSoundLayout(f *testing.F) {
 			t.Errorf("got %q", got)
 		}
 	})
+}
+
+// TestRecordsFromTheFuture simulates a clock that was ahead when steps ran and
+// is right now: it moves the times in the cache's index.
+func TestRecordsFromTheFuture(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("the embedded engine needs root")
+	}
+
+	e, err := Open(t.Context(), Options{StateDir: filepath.Join(t.TempDir(), "state")})
+	if err != nil {
+		t.Skipf("no engine here: %v", err)
+	}
+
+	defer func() {
+		if err := e.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+
+	def, err := llb.Scratch().File(llb.Mkfile("/a", 0o644, make([]byte, 1<<20))).Marshal(t.Context(), llb.LinuxAmd64)
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	solve := func() *Result {
+		result, err := e.Solve(t.Context(), Request{Images: []Image{{Definition: def}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		return result
+	}
+
+	solve()
+
+	items, err := e.embedded.worker.MetadataStore.All()
+	if err != nil {
+		t.Fatal(err)
+	}
+
+	moved := 0
+
+	for _, item := range items {
+		for _, key := range []string{"cache.createdAt", "cache.lastUsedAt"} {
+			if item.Get(key) == nil {
+				continue
+			}
+
+			value, err := metadata.NewValue(time.Now().AddDate(3, 0, 0).UnixNano())
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			item.Queue(func(b *bolt.Bucket) error { return item.SetValue(b, key, value) })
+
+			if err := item.Commit(); err != nil {
+				t.Fatal(err)
+			}
+
+			moved++
+		}
+	}
+
+	if moved == 0 {
+		t.Fatal("no times were found in the index")
+	}
+
+	if got := solve(); got.Executed != 0 {
+		t.Errorf("executed %d", got.Executed)
+	}
+
+	if usage, err := e.Status(t.Context()); err != nil || usage.Bytes < 1<<20 {
+		t.Errorf("%+v, %v", usage, err)
+	}
+
+	var freed *GCResult
+
+	// The solver lets go of its results a moment after it answered.
+	for range 100 {
+		if freed, err = e.GC(t.Context(), GCOptions{}); err != nil || freed.Bytes >= 1<<20 {
+			break
+		}
+
+		time.Sleep(50 * time.Millisecond)
+	}
+
+	if err != nil || freed.Bytes < 1<<20 {
+		t.Errorf("freed %+v, %v", freed, err)
+	}
+
+	if got := solve(); got.Executed != 1 {
+		t.Errorf("executed %d after collecting", got.Executed)
+	}
 }

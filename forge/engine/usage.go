@@ -77,6 +77,14 @@ func (e *Engine) Status(ctx context.Context) (*Usage, error) {
 	return usage, nil
 }
 
+// Free is the room left on the disk of a directory, in bytes; 0 where that
+// can't be found out.
+func Free(dir string) int64 {
+	free, _ := freeBytes(dir)
+
+	return free
+}
+
 // GCOptions say what GC keeps.
 type GCOptions struct {
 	// KeepBytes is how much to keep, the most recently used first. 0 deletes
@@ -153,6 +161,10 @@ func Reset(ctx context.Context, options Options) (err error) {
 
 	h, err := examineHost(dir, options.Runc, options.logf)
 	if err != nil {
+		return fmt.Errorf("resetting the engine: %w", err)
+	}
+
+	if err := h.useRuntimeDir(dir); err != nil {
 		return fmt.Errorf("resetting the engine: %w", err)
 	}
 

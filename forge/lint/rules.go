@@ -114,12 +114,12 @@ var Rules = []*Rule{
 		Name:        "unpinned-image",
 		Description: "an image is named by a tag alone",
 		Why:         "A tag may point to something else tomorrow. The same tree then gives another result, and nobody sees why.",
-		Instead:     "Add the digest: `name:tag@sha256:...`.",
+		Instead:     "Pin it with `akmon lock`, or add the digest: `name:tag@sha256:...`.",
 		Bad:         "name: a\ndependencies:\n  - image: example.org/tools:v1\n",
 		Good:        "name: a\ndependencies:\n  - image: example.org/tools:v1@sha256:" + zeros + "\n",
 		check: func(c *checker) {
 			for i := range c.pkg.Dependencies {
-				if d := &c.pkg.Dependencies[i]; d.Image != "" && !strings.Contains(d.Image, "@") {
+				if d := &c.pkg.Dependencies[i]; d.Image != "" && !strings.Contains(d.Image, "@") && !pinned(c.tree, d.Image) {
 					c.report(d.Pos, "the image is named by a tag, which may point to something else tomorrow")
 				}
 			}

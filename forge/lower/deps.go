@@ -12,18 +12,21 @@ import (
 )
 
 // base is what the dependencies are put on.
-func (p *pkg) base() llb.State {
+func (p *pkg) base() (llb.State, error) {
 	if p.Tree.VariantOf(p.Package) != pkgtree.Alpine {
-		return llb.Scratch()
+		return llb.Scratch(), nil
 	}
 
-	image := llb.Image(p.l.opts.AlpineImage, append(imageOptions(p.named("base")), llb.Platform(p.BuildPlatform))...)
+	image, err := p.image(p.l.opts.AlpineImage, p.BuildPlatform, p.named("base"))
+	if err != nil {
+		return llb.State{}, err
+	}
 
 	bash := image.Platform(p.BuildPlatform).Run(append(p.runOptions("base: add bash"),
 		llb.Args([]string{"/sbin/apk", "add", "--no-cache", "bash"}), llb.Network(pb.NetMode_UNSET))...).Root()
 
 	return bash.Run(append(p.runOptions("base: sh is bash"),
-		llb.Args([]string{"/bin/ln", "-sf", "/bin/bash", "/bin/sh"}), llb.Network(pb.NetMode_NONE))...).Root()
+		llb.Args([]string{"/bin/ln", "-sf", "/bin/bash", "/bin/sh"}), llb.Network(pb.NetMode_NONE))...).Root(), nil
 }
 
 // alpinePackages adds what the recipe's install names.
@@ -113,7 +116,11 @@ func (p *pkg) dependency(e graph.Edge) (llb.State, error) {
 			llb.OCIStore("", "bootstrap"), llb.Platform(e.Platform))...)
 	default:
 		name = e.Image
-		state = llb.Image(e.Image, append(imageOptions(p.named("%s", name)), llb.Platform(e.Platform))...)
+
+		var err error
+		if state, err = p.image(name, e.Platform, p.named("%s", name)); err != nil {
+			return llb.State{}, err
+		}
 	}
 
 	if state.Output() == nil || e.Source() == "/" && e.Target() == "/" {

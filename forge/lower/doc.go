@@ -41,7 +41,8 @@
 //     sources;
 //   - local "go-<SHA-256 of go.sum>": a GOPROXY file tree for each go.sum, mounted
 //     read-only, with GOPROXY and GOSUMDB set for the step;
-//   - OCI store "bootstrap": the images that Options.Debian names.
+//   - OCI store "bootstrap": the images that Options.Debian names;
+//   - OCI store "images": those that Options.Image names.
 //
 // [Inputs] tells what of these a target needs before anything is lowered;
 // [Explain] tells what the result of each package depends on.

@@ -171,6 +171,10 @@ func (c *collector) first(key ...any) bool {
 }
 
 func (c *collector) node(n *graph.Node) {
+	if n.Tree.VariantOf(n.Package) == pkgtree.Alpine && n.Recipe == nil && c.first("image", AlpineImage, tree.FormatPlatform(n.BuildPlatform)) {
+		c.set.Images = append(c.set.Images, ImageInput{Place{n.Name, n.Package, n.NamePos}, AlpineImage, n.BuildPlatform})
+	}
+
 	for _, e := range inputEdges(n) {
 		place := Place{Package: e.Owner.Name, recipe: e.Owner.Package, pos: e.Pos}
 

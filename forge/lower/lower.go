@@ -40,6 +40,10 @@ type Options struct {
 	// tree. It may be nil when no package of the target has such a
 	// dependency. It is called from several goroutines.
 	Debian func(lock string, platform ocispecs.Platform) (ref string, err error)
+	// Image gives the reference, in OCI store "images", of a registry's image;
+	// with nil, BuildKit pulls images itself. It is called from several
+	// goroutines.
+	Image func(ref string, platform ocispecs.Platform) (stored string, err error)
 	// AlpineImage is the base of the alpine variant; [AlpineImage] when
 	// empty.
 	AlpineImage string
@@ -113,7 +117,12 @@ func (l *lowering) node(n *graph.Node) (output, built llb.State, err error) {
 		return output, llb.Scratch(), err
 	}
 
-	root, err := p.dependencies(p.base())
+	base, err := p.base()
+	if err != nil {
+		return llb.State{}, llb.State{}, err
+	}
+
+	root, err := p.dependencies(base)
 	if err != nil {
 		return llb.State{}, llb.State{}, err
 	}

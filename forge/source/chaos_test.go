@@ -185,7 +185,7 @@ func TestMade(t *testing.T) {
 
 	for _, drop := range []func() error{
 		func() error { _, err := store.GC(t.Context(), nil, nil, 0); return err },
-		func() error { _, err := store.Verify(t.Context()); return err },
+		func() error { _, err := store.Verify(t.Context(), source.Remove); return err },
 		func() error { return os.Chtimes(make(), time.Unix(1, 0), time.Unix(1, 0)) }, // somebody was at it
 	} {
 		calls = 0

@@ -10,10 +10,14 @@
 //
 //	sha256/<hex>     the files; nothing but files named by their SHA-256
 //	meta/<hex>.json  size, SHA-512, inode and origin, as they were when hashed
-//	partial/         downloads under way, or interrupted
+//	partial/         downloads under way, or interrupted; files being imported
 //	h1/<hex>         names of Go module files: their h1 sum to their SHA-256
 //	go/<hex>/        GOPROXY file trees, by the SHA-256 of a go.sum
 //	made/<hex>       archives made of the files, by a digest of what they are made of
+//	images/<hex>.json what the tags of base images meant (package image)
+//	quarantine/      what [Store.Verify] put aside
+//	exports/         journal of exports that are being written
+//	store.lock       flock: shared by builds, exclusive while garbage is collected
 //
 // The folder sha256 is handed to BuildKit as a local directory with include
 // patterns. All files have mode 0644 and the Unix epoch as modification time,
@@ -24,7 +28,7 @@
 //
 // A file is hashed when it enters. After that, its size, inode and time must
 // match what meta recorded; anything else makes it be hashed again, and
-// dropped if it is wrong. [Store.Verify] hashes all.
+// dropped if it is wrong. [Store.Verify] hashes all files.
 //
 // # Interruption
 //

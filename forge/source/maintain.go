@@ -9,7 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -55,43 +54,6 @@ func (s *Store) sums() ([]string, error) {
 	return sums, nil
 }
 
-// Verify hashes every file, whatever is recorded of it, and removes those that
-// are wrong. It returns the SHA-256 names of what it removed.
-func (s *Store) Verify(ctx context.Context) (removed []string, err error) {
-	sums, err := s.sums()
-	if err != nil {
-		return nil, err
-	}
-
-	bad := make([]bool, len(sums))
-
-	// What was made of files is no better than they are, and made again.
-	if err := s.dropMade(nil); err != nil {
-		return nil, err
-	}
-
-	err = s.Each(ctx, len(sums), func(ctx context.Context, i int) error {
-		known, _ := s.Lookup(ctx, sums[i]) //nolint:errcheck // rehash finds out what is wrong
-
-		_, err := s.rehash(ctx, sums[i], Meta{Package: known.Package, URL: known.URL})
-		if errors.Is(err, fs.ErrNotExist) {
-			bad[i] = true
-
-			return nil
-		}
-
-		return err
-	})
-
-	for i, sum := range sums {
-		if bad[i] {
-			removed = append(removed, sum)
-		}
-	}
-
-	return removed, err
-}
-
 // GCResult is what a garbage collection removed.
 type GCResult struct {
 	Files int
@@ -131,7 +93,8 @@ func (s *Store) GC(ctx context.Context, keep, keepTrees map[string]bool, limit i
 	}
 
 	for _, tree := range trees {
-		if keepTrees[tree.Name()] || strings.HasPrefix(tree.Name(), ".") && fresh(tree) {
+		// Those that are being made are for Sweep to judge.
+		if keepTrees[tree.Name()] || strings.HasPrefix(tree.Name(), ".") {
 			continue
 		}
 
@@ -167,15 +130,12 @@ func (s *Store) GC(ctx context.Context, keep, keepTrees map[string]bool, limit i
 	return result, s.dropIndex()
 }
 
-// fresh tells whether something may still be written by another process.
-func fresh(e fs.DirEntry) bool {
-	info, err := e.Info()
-
-	return err == nil && time.Since(info.ModTime()) < time.Hour
-}
-
 // dropPartials removes interrupted downloads that nobody holds.
 func (s *Store) dropPartials(result *GCResult) error {
+	if err := s.Sweep(); err != nil {
+		return err
+	}
+
 	entries, err := os.ReadDir(filepath.Join(s.root, "partial"))
 	if err != nil {
 		return fmt.Errorf("collect garbage: %w", err)
@@ -184,16 +144,19 @@ func (s *Store) dropPartials(result *GCResult) error {
 	for _, e := range entries {
 		path := filepath.Join(s.root, "partial", e.Name())
 
+		if e.IsDir() {
+			continue
+		}
+
 		f, err := os.Open(path)
 		if err != nil {
 			continue
 		}
 
-		// What Add writes is not locked, but is young.
-		busy := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil || (strings.HasPrefix(e.Name(), "add-") && fresh(e))
+		busy := unix.Flock(int(f.Fd()), unix.LOCK_EX|unix.LOCK_NB) != nil
 
-		if info, err := f.Stat(); err == nil && !busy && !(info.IsDir() && fresh(e)) {
-			if err := os.RemoveAll(path); err == nil {
+		if info, err := f.Stat(); err == nil && !busy {
+			if err := os.Remove(path); err == nil {
 				result.Files++
 				result.Bytes += info.Size()
 			}

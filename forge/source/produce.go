@@ -9,8 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"time"
-
-	"golang.org/x/sys/unix"
 )
 
 // Producer writes a source that has to be made, such as the archive of a
@@ -144,25 +142,24 @@ func (s *Store) produceFrom(ctx context.Context, src Source, produce Producer, p
 // attempt.
 func Temporary(err error) error { return &again{err} }
 
+// scratchPrefix begins the names of directories of work in progress.
+const scratchPrefix = "work-"
+
 // Scratch makes an empty directory in the store for work in progress. Whoever
-// made it calls done; what a killed process leaves is removed by GC.
-func (s *Store) Scratch(prefix string) (dir string, done func(), err error) {
-	dir, err = os.MkdirTemp(filepath.Join(s.root, "partial"), prefix+"-*")
+// made it calls done; what a killed process leaves is swept.
+func (s *Store) Scratch(name string) (dir string, done func(), err error) {
+	dir, err = os.MkdirTemp(filepath.Join(s.root, "partial"), scratchPrefix+name+"-*")
 	if err != nil {
 		return "", nil, fmt.Errorf("make a work directory in the store: %w", err)
 	}
 
-	lock, err := os.Open(dir)
-	if err == nil {
-		err = unix.Flock(int(lock.Fd()), unix.LOCK_EX|unix.LOCK_NB)
-	}
-
+	lock, err := Hold(dir)
 	if err != nil {
 		return "", nil, fmt.Errorf("lock %s: %w", dir, errors.Join(err, os.RemoveAll(dir)))
 	}
 
 	return dir, func() {
-		os.RemoveAll(dir) //nolint:errcheck // what stays is removed by GC
+		os.RemoveAll(dir) //nolint:errcheck // what stays is swept
 		lock.Close()
 	}, nil
 }

@@ -210,6 +210,12 @@ func (s *Store) Add(ctx context.Context, r io.Reader, pkg, url string) (Meta, er
 	defer os.Remove(tmp.Name())
 	defer tmp.Close()
 
+	held, err := Hold(tmp.Name())
+	if err != nil {
+		return Meta{}, fmt.Errorf("add to source store: %w", err)
+	}
+	defer held.Close()
+
 	sink := newSink(tmp)
 	if _, err := io.Copy(sink, contextReader{ctx, r}); err != nil {
 		return Meta{}, fmt.Errorf("add to source store: %w", err)
@@ -241,6 +247,12 @@ func WriteFile(path string, data []byte) error {
 		return err
 	}
 	defer os.Remove(tmp.Name())
+
+	held, err := Hold(tmp.Name())
+	if err != nil {
+		return errors.Join(err, tmp.Close())
+	}
+	defer held.Close()
 
 	_, err = tmp.Write(data)
 	if err := errors.Join(err, tmp.Chmod(0o644), tmp.Close()); err != nil {

@@ -3,7 +3,6 @@ package source_test
 import (
 	"bytes"
 	"errors"
-	"io"
 	"os"
 	"strings"
 	"syscall"
@@ -114,13 +113,35 @@ func TestVerify(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	removed, err := s.Verify(t.Context())
-	if err != nil {
+	// An index entry whose file is gone, and a file that is none.
+	if err := errors.Join(os.WriteFile(s.Root()+"/h1/"+good.SHA256, []byte(strings.Repeat("0", 64)), 0o644),
+		os.WriteFile(s.Path("notes.txt"), nil, 0o644)); err != nil {
 		t.Fatal(err)
 	}
 
-	if diff := cmp.Diff([]string{bad.SHA256}, removed); diff != "" {
-		t.Error(diff)
+	for _, dispose := range []source.Disposal{source.Leave, source.Quarantine, source.Leave} {
+		got, err := s.Verify(t.Context(), dispose)
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		want := []source.Problem{
+			{Name: "sha256/" + bad.SHA256, What: "its 4 bytes have the SHA-256 " + sourceOf([]byte("FINE"), "").SHA256, Package: bad.Package, URL: bad.URL, Done: dispose},
+			{Name: "sha256/notes.txt", What: "it is no file of the store", Done: dispose},
+			{Name: "h1/" + good.SHA256, What: "the file that it is about is not there", Done: dispose},
+		}
+
+		if _, err := os.Stat(s.Root() + "/quarantine"); err == nil && dispose == source.Leave {
+			want = []source.Problem{}
+		}
+
+		if diff := cmp.Diff(want, got.Problems); diff != "" {
+			t.Errorf("%q (-want +got):\n%s", dispose, diff)
+		}
+	}
+
+	if kept, err := os.ReadFile(s.Root() + "/quarantine/sha256/" + bad.SHA256); err != nil || string(kept) != "FINE" {
+		t.Errorf("in quarantine: %q, %v", kept, err)
 	}
 
 	list, err := s.List(t.Context())
@@ -159,76 +180,6 @@ func TestGC(t *testing.T) {
 	if result, err = s.GC(t.Context(), keep, nil, 0); err != nil || result.Files != 1 {
 		t.Errorf("got %+v, %v", result, err)
 	}
-}
-
-func TestExportImport(t *testing.T) {
-	from, to := open(t, source.Options{}), open(t, source.Options{})
-	a, b := add(t, from, "one"), add(t, from, "two")
-
-	if err := os.WriteFile(from.Root()+"/h1/"+b.SHA256, []byte(a.SHA256+"\n"), 0o644); err != nil {
-		t.Fatal(err)
-	}
-
-	var first, second bytes.Buffer
-	if err := from.Export(t.Context(), &first, nil); err != nil {
-		t.Fatal(err)
-	}
-
-	if err := from.Export(t.Context(), &second, nil); err != nil || !bytes.Equal(first.Bytes(), second.Bytes()) {
-		t.Errorf("two exports differ (%v)", err)
-	}
-
-	for round := range 2 {
-		added, err := to.Import(t.Context(), bytes.NewReader(first.Bytes()))
-		if err != nil || added != 2-2*round {
-			t.Errorf("added %d, %v", added, err)
-		}
-	}
-
-	got, err := to.Lookup(t.Context(), a.SHA256)
-	if err != nil || got.URL != a.URL || got.SHA512 != a.SHA512 {
-		t.Errorf("got %+v, %v", got, err)
-	}
-
-	if diff := cmp.Diff([]string{"h1/" + b.SHA256}, leftovers(t, to, a.SHA256, b.SHA256)); diff != "" {
-		t.Error(diff)
-	}
-
-	// A changed byte in a file is refused.
-	bad := bytes.Replace(first.Bytes(), []byte("two\x00"), []byte("too\x00"), 1)
-	if _, err := open(t, source.Options{}).Import(t.Context(), bytes.NewReader(bad)); err == nil {
-		t.Error("a damaged export was imported")
-	}
-}
-
-func FuzzImport(f *testing.F) {
-	f.Add([]byte("not a tar"))
-
-	s, err := source.Open(f.TempDir(), source.Options{})
-	if err != nil {
-		f.Fatal(err)
-	}
-
-	meta, err := s.Add(f.Context(), strings.NewReader("x"), "", "")
-	if err != nil {
-		f.Fatal(err)
-	}
-
-	var tar bytes.Buffer
-	if err := s.Export(f.Context(), &tar, []string{meta.SHA256}); err != nil {
-		f.Fatal(err)
-	}
-
-	f.Add(tar.Bytes())
-
-	f.Fuzz(func(t *testing.T, data []byte) {
-		s := open(t, source.Options{})
-		s.Import(t.Context(), io.LimitReader(bytes.NewReader(data), 1<<20)) //nolint:errcheck // must not panic, nor store a lie
-
-		if removed, err := s.Verify(t.Context()); err != nil || len(removed) > 0 {
-			t.Errorf("imported wrong files %v, %v", removed, err)
-		}
-	})
 }
 
 // On a full disk, no other place is tried, nothing is left behind, and the

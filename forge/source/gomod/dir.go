@@ -55,6 +55,12 @@ func ProxyDir(ctx context.Context, store *source.Store, env mirror.GoEnv, file s
 	}
 	defer os.RemoveAll(tmp)
 
+	held, err := source.Hold(tmp)
+	if err != nil {
+		return "", "", fmt.Errorf("lay out modules of %s: %w", file, err)
+	}
+	defer held.Close()
+
 	for i, e := range entries {
 		if err := place(store, tmp, e, sums[i]); err != nil {
 			return "", "", fmt.Errorf("lay out modules of %s: %w", file, err)
