@@ -71,7 +71,7 @@ func TestDecode(t *testing.T) {
 		{
 			name: "not YAML",
 			in:   "name: x\n\tcount: 1\n",
-			err:  "f.yaml:2:1: not valid YAML: found a tab character that violates indentation\n    2 | \tcount: 1\n      | ^",
+			err:  "f.yaml:2:1: not valid YAML: a tab stands where spaces are needed; YAML is indented with spaces\n    2 | \tcount: 1\n      | ^",
 		},
 		{
 			name: "two documents",
