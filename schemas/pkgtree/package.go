@@ -91,7 +91,7 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
-	c.noEmptyEntries("dependencies", "steps", "finalize", "outputs")
+	c.noEmptyEntries("dependencies", "steps", "finalize", "outputs", "install", "licenses")
 	c.packageName(p.Name, "the package")
 
 	c.oneOf("variant", string(p.Variant), string(Alpine), string(Scratch))
@@ -104,7 +104,7 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 // packageName reports a name that no package may have, and the lack of one.
 func (c *checker) packageName(name, of string) {
 	switch {
-	case name == "" && c.clean("name"):
+	case name == "" && c.clean("name") && !c.misspelt("name"):
 		c.fail([]string{"name"}, "%s has no name", of)
 	case name != "" && !namePattern.MatchString(name):
 		c.fail([]string{"name"}, "%q is not a package name: use letters, digits and . _ + -, and begin with a letter or a digit", name)
