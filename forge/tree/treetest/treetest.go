@@ -22,6 +22,9 @@ import (
 
 var update = flag.Bool("update", false, "rewrite the WANT sections of the test data")
 
+// Update tells whether expectations are to be rewritten.
+func Update() bool { return *update }
+
 // wantPrefix begins the names of the sections that are expectations.
 const wantPrefix = "WANT"
 
