@@ -105,7 +105,7 @@ and renders an installer image as ISO, UKI and other media.`,
 	})
 
 	root.AddCommand(
-		newBuild(), newFetch(), newSum(), newLock(), newEngine(),
+		newBuild(), newFetch(), newSum(), newLock(), newUpdate(), newEngine(),
 		newImage(), newVerify(), newSBOM(), newPush(), newKey(),
 		newValidate(), newLint(), newFmt(), newSchema(),
 		newGraph(), newEval(), newDump(), newExplain(), newDiff(),

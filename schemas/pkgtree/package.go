@@ -21,8 +21,9 @@ type Package struct {
 	// Name is unique in the tree; other packages refer to it by `stage`.
 	Name string `yaml:"name"`
 	// Version, Licenses (SPDX identifiers or expressions), Homepage and
-	// Upstream (where newer versions appear) describe what is packaged.
-	// They are Akmon's additions and feed image labels and the SBOM.
+	// Upstream (where newer versions appear, see forge/update) describe what
+	// is packaged. They are Akmon's additions and feed image labels and the
+	// SBOM.
 	Version  string   `yaml:"version,omitempty"`
 	Licenses []string `yaml:"licenses,omitempty"`
 	Homepage string   `yaml:"homepage,omitempty"`

@@ -1,0 +1,437 @@
+package update
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"iter"
+	"maps"
+	"net/http"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/akmon-os/akmon/forge/source"
+	"github.com/akmon-os/akmon/forge/tree"
+	"github.com/akmon-os/akmon/schemas/pkgtree"
+)
+
+// sources yields what a package downloads.
+func sources(p *tree.Package) iter.Seq[*pkgtree.Source] {
+	return func(yield func(*pkgtree.Source) bool) {
+		for i := range p.Steps {
+			for j := range p.Steps[i].Sources {
+				if s := &p.Steps[i].Sources[j]; s.URL != "" && !yield(s) {
+					return
+				}
+			}
+		}
+	}
+}
+
+func rootFile(fsys fs.FS) string {
+	if _, err := fs.Stat(fsys, pkgtree.RootFile); err == nil {
+		return pkgtree.RootFile
+	}
+
+	return pkgtree.PackageFile
+}
+
+// chain are the documents that say what a package is: its recipe, the
+// vars.yaml of each directory up to the root, and the root document.
+func chain(p *tree.Package, root string) []string {
+	files := []string{path.Join(p.Dir, pkgtree.PackageFile)}
+
+	for dir := p.Dir; ; dir = path.Dir(dir) {
+		files = append(files, path.Join(dir, pkgtree.VarsFile))
+
+		if dir == "." {
+			break
+		}
+	}
+
+	if root != "" && !slices.Contains(files, root) {
+		files = append(files, root)
+	}
+
+	return files
+}
+
+// where is a value in a document.
+type where struct {
+	file string
+	line int
+	text string
+}
+
+var (
+	versionKey = regexp.MustCompile(`^version\s*:\s*(.*?)\s*$`)
+	names      = regexp.MustCompile(`\.([A-Za-z_][A-Za-z0-9_]*)`)
+)
+
+// version finds where the version of a package is written: in the recipe, or
+// where the variable is set that stands there.
+func (r *run) version(p *tree.Package) (where, error) {
+	if p.Version == "" {
+		return where{}, errors.New("the package has no version")
+	}
+
+	number := 0
+
+	for line := range strings.Lines(string(p.Raw)) {
+		number++
+
+		m := versionKey.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
+		if m == nil {
+			continue
+		}
+
+		if !strings.Contains(m[1], "{{") {
+			return where{path.Join(p.Dir, pkgtree.PackageFile), number, p.Version}, nil
+		}
+
+		for _, name := range names.FindAllStringSubmatch(m[1], -1) {
+			if w, ok := r.definition(p, name[1]); ok {
+				return w, nil
+			}
+		}
+	}
+
+	return where{}, errors.New("the version is not written in the recipe, nor in a variable of the tree")
+}
+
+// definition finds where a variable is set to what the version is made of: the
+// nearest document wins.
+func (r *run) definition(p *tree.Package, name string) (where, bool) {
+	for _, file := range chain(p, rootFile(r.fsys))[1:] {
+		text, err := r.read(r.changed, file)
+		if err != nil {
+			continue
+		}
+
+		number := 0
+
+		for line := range strings.Lines(string(text)) {
+			number++
+
+			m := variable.FindStringSubmatch(line)
+			if m != nil && m[1] == name && m[2] == p.Vars[name] && strings.Contains(p.Version, core.FindString(m[2])) {
+				return where{file, number, m[2]}, true
+			}
+		}
+	}
+
+	return where{}, false
+}
+
+// update writes the newer version of an item, or says why it can't.
+func (r *run) update(ctx context.Context, i *item) {
+	next := maps.Clone(r.changed)
+
+	trees, err := r.apply(ctx, i, next)
+	if err != nil {
+		i.State, i.Reason = Failed, err.Error()
+
+		return
+	}
+
+	for _, file := range slices.Sorted(maps.Keys(next)) {
+		if !bytes.Equal(next[file], r.changed[file]) {
+			i.Changed = append(i.Changed, r.name(file))
+		}
+	}
+
+	r.changed, r.trees, i.State = next, trees, Written
+}
+
+// apply makes the changes of one item in next, and gives the trees with them.
+func (r *run) apply(ctx context.Context, i *item, next map[string][]byte) ([]*tree.Tree, error) {
+	from, to := i.subject.current, i.newest
+
+	if err := r.edit(next, i.path, func(number int, line string) string {
+		if number == i.Line {
+			return strings.Replace(line, i.raw, strings.Replace(i.raw, from, to, 1), 1)
+		}
+
+		return line
+	}); err != nil {
+		return nil, err
+	}
+
+	if i.pkg != nil {
+		if err := r.literals(next, r.trees[0].Packages[i.pkg.Name], from, to); err != nil {
+			return nil, err
+		}
+	}
+
+	trees, err := r.load(next)
+	if err != nil {
+		return nil, fmt.Errorf("with %s the tree is wrong: %w", to, err)
+	}
+
+	before, after := r.all(r.trees), r.all(trees)
+	moved := 0
+
+	for key, s := range after {
+		if was, ok := before[key]; !ok || was.URL == s.URL {
+			continue
+		} else if err := r.replaceSums(ctx, next, s, was); err != nil {
+			return nil, err
+		}
+
+		moved++
+	}
+
+	if moved == 0 && (i.pkg == nil || len(i.subject.files) > 0) {
+		return nil, errors.New("no source has another URL with that version: change the recipe by hand")
+	}
+
+	if trees, err = r.load(next); err != nil {
+		return nil, fmt.Errorf("with %s the tree is wrong: %w", to, err)
+	}
+
+	for key, s := range r.all(trees) {
+		was, want := before[key], r.sums[s.URL]
+
+		switch {
+		case was.Source == nil:
+			return nil, fmt.Errorf("with %s the package %s has other sources than before", to, s.pkg.Name)
+		case was.URL == s.URL && (was.SHA256 != s.SHA256 || was.SHA512 != s.SHA512):
+			return nil, fmt.Errorf("%s: the sums of %s change, too", s.pkg.File, s.URL)
+		case was.URL != s.URL && (s.SHA256 != want.SHA256 || s.SHA512 != want.SHA512):
+			return nil, fmt.Errorf("%s: the sums of %s are not written where they could be changed", s.pkg.File, s.URL)
+		}
+	}
+
+	return trees, nil
+}
+
+// placed is a source and the package that has it.
+type placed struct {
+	*pkgtree.Source
+
+	pkg *tree.Package
+}
+
+// all are the sources of all packages on all platforms, by where they are.
+func (r *run) all(trees []*tree.Tree) map[string]placed {
+	found := map[string]placed{}
+
+	for n, t := range trees {
+		for _, name := range t.Names() {
+			number := 0
+
+			for s := range sources(t.Packages[name]) {
+				found[fmt.Sprint(n, " ", name, " ", number)] = placed{s, t.Packages[name]}
+				number++
+			}
+		}
+	}
+
+	return found
+}
+
+// edit changes the lines of a document.
+func (r *run) edit(next map[string][]byte, file string, change func(number int, line string) string) error {
+	text, err := r.read(next, file)
+	if err != nil {
+		return fmt.Errorf("read %s: %w", r.name(file), err)
+	}
+
+	var out strings.Builder
+
+	number := 0
+
+	for line := range strings.Lines(string(text)) {
+		number++
+
+		out.WriteString(change(number, line))
+	}
+
+	if out.String() != string(text) {
+		next[file] = []byte(out.String())
+	}
+
+	return nil
+}
+
+var template = regexp.MustCompile(`\{\{.*?\}\}`)
+
+// outside applies change to what stands around the templates of a line.
+func outside(line string, change func(string) string) string {
+	var out strings.Builder
+
+	for {
+		at := template.FindStringIndex(line)
+		if at == nil {
+			return out.String() + change(line)
+		}
+
+		out.WriteString(change(line[:at[0]]) + line[at[0]:at[1]])
+		line = line[at[1]:]
+	}
+}
+
+// literals changes a version that is written out in the URLs of a recipe, and
+// the names of their files wherever the recipe has them.
+func (r *run) literals(next map[string][]byte, p *tree.Package, from, to string) error {
+	lines := map[int]bool{}
+	files := map[string]string{}
+
+	for s := range sources(p) {
+		if !strings.Contains(s.URL, from) {
+			continue
+		}
+
+		lines[s.Pos.Line] = true
+
+		if name := path.Base(s.URL); strings.Contains(name, from) {
+			files[name] = strings.ReplaceAll(name, from, to)
+
+			for _, suffix := range []string{".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".tgz", ".zip"} {
+				if stem, ok := strings.CutSuffix(name, suffix); ok {
+					files[stem] = strings.ReplaceAll(stem, from, to)
+				}
+			}
+		}
+	}
+
+	oldBranch, newBranch := "/"+branch(from)+"/", "/"+branch(to)+"/"
+
+	return r.edit(next, path.Join(p.Dir, pkgtree.PackageFile), func(number int, line string) string {
+		return outside(line, func(text string) string {
+			for _, name := range slices.Backward(slices.SortedFunc(maps.Keys(files), func(a, b string) int { return len(a) - len(b) })) {
+				text = strings.ReplaceAll(text, name, files[name])
+			}
+
+			if lines[number] {
+				text = strings.ReplaceAll(text, from, to)
+				text = strings.ReplaceAll(text, oldBranch, newBranch)
+			}
+
+			return text
+		})
+	})
+}
+
+// branch is the first two numbers of a version; many hosts have a directory
+// for each.
+func branch(version string) string {
+	parts := strings.SplitN(version, ".", 3)
+
+	return strings.Join(parts[:min(2, len(parts))], ".")
+}
+
+// hexadecimal matches sums, each whole.
+var hexadecimal = regexp.MustCompile(`[0-9a-f]{64,}`)
+
+// replaceSums downloads a source that has another URL and writes its sums
+// where those of the one before are.
+func (r *run) replaceSums(ctx context.Context, next map[string][]byte, s, was placed) error {
+	meta, known := r.sums[s.URL]
+	if !known {
+		var err error
+		if meta, err = r.download(ctx, s.pkg.Name, s.URL); err != nil {
+			return err
+		}
+
+		r.sums[s.URL] = meta
+	}
+
+	for _, file := range chain(s.pkg, rootFile(r.fsys)) {
+		err := r.edit(next, file, func(_ int, line string) string {
+			return hexadecimal.ReplaceAllStringFunc(line, func(sum string) string {
+				switch sum {
+				case was.SHA256:
+					return meta.SHA256
+				case was.SHA512:
+					return meta.SHA512
+				default:
+					return sum
+				}
+			})
+		})
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// download puts a new source into the store.
+func (r *run) download(ctx context.Context, pkg, address string) (source.Meta, error) {
+	if r.Store == nil || r.Store.Offline() {
+		return source.Meta{}, fmt.Errorf("download %s: there is no network to use", address)
+	}
+
+	// The client's timeout is for answers, not for large files.
+	client := *r.Client
+	client.Timeout = 0
+
+	var errs []error
+
+	for _, place := range r.Store.Places(address) {
+		body, err := openPlace(ctx, &client, place)
+		if err != nil {
+			errs = append(errs, err)
+
+			continue
+		}
+
+		meta, err := r.Store.Add(ctx, body, pkg, address)
+		body.Close() //nolint:errcheck,gosec // only read
+
+		if err == nil {
+			return meta, nil
+		}
+
+		errs = append(errs, fmt.Errorf("download %s: %w", place, err))
+	}
+
+	return source.Meta{}, errors.Join(errs...)
+}
+
+func openPlace(ctx context.Context, client *http.Client, place string) (io.ReadCloser, error) {
+	if file, ok := strings.CutPrefix(place, "file://"); ok {
+		return os.Open(file)
+	}
+
+	resp, err := open(ctx, client, place)
+	if err != nil {
+		return nil, err
+	}
+
+	return resp.Body, nil
+}
+
+// save writes the changed documents, each whole or not at all.
+func (r *run) save() error {
+	for _, file := range slices.Sorted(maps.Keys(r.changed)) {
+		name, err := filepath.EvalSymlinks(r.name(file))
+		if err != nil {
+			return fmt.Errorf("write %s: %w", r.name(file), err)
+		}
+
+		info, err := os.Stat(name)
+		if err == nil {
+			err = source.WriteFile(name, r.changed[file])
+		}
+
+		if err == nil {
+			err = os.Chmod(name, info.Mode().Perm())
+		}
+
+		if err != nil {
+			return fmt.Errorf("write %s: %w", r.name(file), err)
+		}
+	}
+
+	return nil
+}
