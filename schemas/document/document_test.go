@@ -170,7 +170,10 @@ func TestSuggest(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{"name: x\n", "a: &a [*a]\n", "<<: {name: x}\n", "? [a]\n: b\n", "steps: [{run: [1]}]\n", "on: ~\n---\n"} {
+	for _, seed := range []string{
+		"name: x\n", "a: &a [*a]\n", "<<: {name: x}\n", "? [a]\n: b\n", "steps: [{run: [1]}]\n", "on: ~\n---\n",
+		"a: \"b\n", "a: [b\n", "\ta: b\n", "a: b: c\n", "a: *b\n", "a: @\n", "- a\nb: c\n", "%YAML 9\n---\n", "a: |x\n", "\xff\xfea", "a: \x07", "a\rb: c\r", "<<<<<<< x\n",
+	} {
 		f.Add([]byte(seed))
 	}
 

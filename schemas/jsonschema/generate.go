@@ -128,10 +128,10 @@ func (g *generator) of(t reflect.Type) schema {
 		return rule
 	}
 
-	switch {
-	case t == nodeType:
+	switch t {
+	case nodeType:
 		return textRef()
-	case t == durationType:
+	case durationType:
 		return duration()
 	}
 
