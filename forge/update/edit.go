@@ -5,130 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
-	"iter"
 	"maps"
-	"net/http"
-	"os"
 	"path"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 
-	"github.com/akmon-os/akmon/forge/source"
 	"github.com/akmon-os/akmon/forge/tree"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
 )
-
-// sources yields what a package downloads.
-func sources(p *tree.Package) iter.Seq[*pkgtree.Source] {
-	return func(yield func(*pkgtree.Source) bool) {
-		for i := range p.Steps {
-			for j := range p.Steps[i].Sources {
-				if s := &p.Steps[i].Sources[j]; s.URL != "" && !yield(s) {
-					return
-				}
-			}
-		}
-	}
-}
-
-func rootFile(fsys fs.FS) string {
-	if _, err := fs.Stat(fsys, pkgtree.RootFile); err == nil {
-		return pkgtree.RootFile
-	}
-
-	return pkgtree.PackageFile
-}
-
-// chain are the documents that say what a package is: its recipe, the
-// vars.yaml of each directory up to the root, and the root document.
-func chain(p *tree.Package, root string) []string {
-	files := []string{path.Join(p.Dir, pkgtree.PackageFile)}
-
-	for dir := p.Dir; ; dir = path.Dir(dir) {
-		files = append(files, path.Join(dir, pkgtree.VarsFile))
-
-		if dir == "." {
-			break
-		}
-	}
-
-	if root != "" && !slices.Contains(files, root) {
-		files = append(files, root)
-	}
-
-	return files
-}
-
-// where is a value in a document.
-type where struct {
-	file string
-	line int
-	text string
-}
-
-var (
-	versionKey = regexp.MustCompile(`^version\s*:\s*(.*?)\s*$`)
-	names      = regexp.MustCompile(`\.([A-Za-z_][A-Za-z0-9_]*)`)
-)
-
-// version finds where the version of a package is written: in the recipe, or
-// where the variable is set that stands there.
-func (r *run) version(p *tree.Package) (where, error) {
-	if p.Version == "" {
-		return where{}, errors.New("the package has no version")
-	}
-
-	number := 0
-
-	for line := range strings.Lines(string(p.Raw)) {
-		number++
-
-		m := versionKey.FindStringSubmatch(strings.TrimRight(line, "\r\n"))
-		if m == nil {
-			continue
-		}
-
-		if !strings.Contains(m[1], "{{") {
-			return where{path.Join(p.Dir, pkgtree.PackageFile), number, p.Version}, nil
-		}
-
-		for _, name := range names.FindAllStringSubmatch(m[1], -1) {
-			if w, ok := r.definition(p, name[1]); ok {
-				return w, nil
-			}
-		}
-	}
-
-	return where{}, errors.New("the version is not written in the recipe, nor in a variable of the tree")
-}
-
-// definition finds where a variable is set to what the version is made of: the
-// nearest document wins.
-func (r *run) definition(p *tree.Package, name string) (where, bool) {
-	for _, file := range chain(p, rootFile(r.fsys))[1:] {
-		text, err := r.read(r.changed, file)
-		if err != nil {
-			continue
-		}
-
-		number := 0
-
-		for line := range strings.Lines(string(text)) {
-			number++
-
-			m := variable.FindStringSubmatch(line)
-			if m != nil && m[1] == name && m[2] == p.Vars[name] && strings.Contains(p.Version, core.FindString(m[2])) {
-				return where{file, number, m[2]}, true
-			}
-		}
-	}
-
-	return where{}, false
-}
 
 // update writes the newer version of an item, or says why it can't.
 func (r *run) update(ctx context.Context, i *item) {
@@ -359,77 +245,6 @@ func (r *run) replaceSums(ctx context.Context, next map[string][]byte, s, was pl
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
-		}
-	}
-
-	return nil
-}
-
-// download puts a new source into the store.
-func (r *run) download(ctx context.Context, pkg, address string) (source.Meta, error) {
-	if r.Store == nil || r.Store.Offline() {
-		return source.Meta{}, fmt.Errorf("download %s: there is no network to use", address)
-	}
-
-	// The client's timeout is for answers, not for large files.
-	client := *r.Client
-	client.Timeout = 0
-
-	var errs []error
-
-	for _, place := range r.Store.Places(address) {
-		body, err := openPlace(ctx, &client, place)
-		if err != nil {
-			errs = append(errs, err)
-
-			continue
-		}
-
-		meta, err := r.Store.Add(ctx, body, pkg, address)
-		body.Close() //nolint:errcheck,gosec // only read
-
-		if err == nil {
-			return meta, nil
-		}
-
-		errs = append(errs, fmt.Errorf("download %s: %w", place, err))
-	}
-
-	return source.Meta{}, errors.Join(errs...)
-}
-
-func openPlace(ctx context.Context, client *http.Client, place string) (io.ReadCloser, error) {
-	if file, ok := strings.CutPrefix(place, "file://"); ok {
-		return os.Open(file)
-	}
-
-	resp, err := open(ctx, client, place)
-	if err != nil {
-		return nil, err
-	}
-
-	return resp.Body, nil
-}
-
-// save writes the changed documents, each whole or not at all.
-func (r *run) save() error {
-	for _, file := range slices.Sorted(maps.Keys(r.changed)) {
-		name, err := filepath.EvalSymlinks(r.name(file))
-		if err != nil {
-			return fmt.Errorf("write %s: %w", r.name(file), err)
-		}
-
-		info, err := os.Stat(name)
-		if err == nil {
-			err = source.WriteFile(name, r.changed[file])
-		}
-
-		if err == nil {
-			err = os.Chmod(name, info.Mode().Perm())
-		}
-
-		if err != nil {
-			return fmt.Errorf("write %s: %w", r.name(file), err)
 		}
 	}
 
