@@ -24,6 +24,7 @@ var Documents = []Document{
 	{"debian-lock", "debian.lock.yaml", "the pinned packages of a bootstrap userland"},
 	{"profile", "a profile of the imager", "what a boot asset is made of"},
 	{"machineconfig", "a machine configuration or a patch", "the documents that configure a machine"},
+	{"policy", "a verification policy", "which images must be signed, and by whom"},
 	{"clientconfig", "talosconfig", "the clusters that a client talks to"},
 }
 

@@ -19,6 +19,7 @@ import (
 	"github.com/akmon-os/akmon/schemas/machineconfig/documents"
 	"github.com/akmon-os/akmon/schemas/machineconfig/v1alpha1"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
+	"github.com/akmon-os/akmon/schemas/policy"
 	"github.com/akmon-os/akmon/schemas/profile"
 )
 
@@ -31,10 +32,11 @@ var sources = map[string]reflect.Type{
 
 	"profile":      reflect.TypeFor[profile.Profile](),
 	"clientconfig": reflect.TypeFor[clientconfig.Config](),
+	"policy":       reflect.TypeFor[policy.Policy](),
 }
 
 func TestUpToDate(t *testing.T) {
-	about := schematest.Comments(t, "../pkgtree", "../profile", "../clientconfig", "../machineconfig/v1alpha1", "../machineconfig/documents")
+	about := schematest.Comments(t, "../pkgtree", "../profile", "../clientconfig", "../policy", "../machineconfig/v1alpha1", "../machineconfig/documents")
 
 	for name, source := range sources {
 		schematest.UpToDate(t, ".", name, func() ([]byte, error) { return jsonschema.Generate(name, source, about) })
@@ -65,6 +67,7 @@ var decode = map[string]func(text string) error{
 	"pkg":          func(text string) error { return document.Decode("x.yaml", []byte(text), &recipe{}) },
 	"root":         func(text string) error { return document.Decode("x.yaml", []byte(text), &pkgtree.Root{}) },
 	"vars":         func(text string) error { return document.Decode("x.yaml", []byte(text), &map[string]string{}) },
+	"policy":       func(text string) error { _, err := policy.Load("x.yaml", []byte(text)); return err },
 	"profile":      func(text string) error { _, err := profile.Load("x.yaml", []byte(text)); return err },
 	"clientconfig": func(text string) error { _, err := clientconfig.Decode("x.yaml", []byte(text)); return err },
 	"machineconfig": func(text string) error {

@@ -41,6 +41,25 @@ func (r ruleSet) required(structure, key, options string) bool {
 	return !strings.Contains(options, "omitempty")
 }
 
+// policyRules are about the verification policy.
+var policyRules = ruleSet{
+	partial: true,
+	needed: map[string][]string{
+		"Policy": {"apiVersion", "kind"}, "Rule": {"image"}, "Keyless": {"issuer"}, "PublicKey": {"certificate"},
+	},
+	properties: map[string]schema{
+		"Policy.apiVersion":     {"const": "v1alpha1"},
+		"Policy.kind":           {"const": "ImageVerificationConfig"},
+		"Rule.image":            given(),
+		"Keyless.issuer":        given(),
+		"PublicKey.certificate": given(),
+	},
+	constraints: map[string]schema{
+		"Rule":    {"type": "object", "oneOf": exactlyOne("skip", "deny", "keyless", "publicKey")},
+		"Keyless": {"type": "object", "oneOf": exactlyOne("subject", "subjectRegex")},
+	},
+}
+
 func rulesOf(name string) ruleSet {
 	switch name {
 	case "profile":
@@ -49,6 +68,8 @@ func rulesOf(name string) ruleSet {
 		return machineRules
 	case "debian", "debian-lock":
 		return debianRules
+	case "policy":
+		return policyRules
 	case "clientconfig":
 		return ruleSet{partial: true}
 	default:
