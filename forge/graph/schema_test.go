@@ -57,7 +57,7 @@ func TestBadTreesAndSchemas(t *testing.T) {
 			case blind && len(found) > 0:
 				t.Errorf("the schema finds it after all: %v", found)
 			case !blind && len(found) == 0:
-				t.Error("the schema does not find it")
+				t.Error("the schema does not find it; if no schema can, say `schema: blind` above the first section")
 			}
 		})
 	}

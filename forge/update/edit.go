@@ -175,7 +175,9 @@ func (r *run) literals(next map[string][]byte, p *tree.Package, from, to string)
 			continue
 		}
 
-		lines[s.Pos.Line] = true
+		if !s.Pos.Root { // of a reusable step, which is written elsewhere
+			lines[s.Pos.Line] = true
+		}
 
 		if name := path.Base(s.URL); strings.Contains(name, from) {
 			files[name] = strings.ReplaceAll(name, from, to)
@@ -230,21 +232,38 @@ func (r *run) replaceSums(ctx context.Context, next map[string][]byte, s, was pl
 		r.sums[s.URL] = meta
 	}
 
-	for _, file := range chain(s.pkg, rootFile(r.fsys)) {
+	for was, is := range map[string]string{was.SHA256: meta.SHA256, was.SHA512: meta.SHA512} {
+		if err := r.replaceSum(next, chain(s.pkg, rootFile(r.fsys)), was, is); err != nil {
+			return err
+		}
+	}
+
+	return nil
+}
+
+// replaceSum writes another sum where one is, in the first of the documents
+// that has it: the same file may be a source of other packages, too.
+func (r *run) replaceSum(next map[string][]byte, files []string, was, is string) error {
+	for _, file := range files {
+		found := false
+
 		err := r.edit(next, file, func(_ int, line string) string {
 			return hexadecimal.ReplaceAllStringFunc(line, func(sum string) string {
-				switch sum {
-				case was.SHA256:
-					return meta.SHA256
-				case was.SHA512:
-					return meta.SHA512
-				default:
+				if sum != was {
 					return sum
 				}
+
+				found = true
+
+				return is
 			})
 		})
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return err
+		}
+
+		if found {
+			break
 		}
 	}
 

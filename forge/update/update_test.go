@@ -197,6 +197,21 @@ steps:
         sha512: {{ .openssl_sha512 }}
 finalize: [{from: /rootfs}]
 `,
+	"arch/pkg.yaml": `name: arch
+version: 1.26.8
+upstream: https://go.example.org/dl/#^go(1\.26\.\d+)\.linux-amd64\.tar\.gz$
+steps:
+  - sources:
+      - url:
+          amd64: https://go.example.org/dl/go1.26.8.linux-amd64.tar.gz
+          arm64: https://go.example.org/dl/go1.26.8.linux-arm64.tar.gz
+        destination: go.tar.gz
+        sha256: {amd64: SHA256(go 1.26.8 amd64), arm64: SHA256(go 1.26.8 arm64)}
+        sha512:
+          amd64: SHA512(go 1.26.8 amd64)
+          arm64: SHA512(go 1.26.8 arm64)
+finalize: [{from: /rootfs}]
+`,
 	"tool/vars.yaml": "TOOL: v2.1\nTOOL_SHA256: SHA256(tool 2.1)\nTOOL_SHA512: SHA512(tool 2.1)\n",
 	"tool/pkg.yaml": `name: tool
 version: '{{ .TOOL | trimPrefix "v" }}'
@@ -240,6 +255,7 @@ func TestCheck(t *testing.T) {
 	}
 
 	want := []update.Result{
+		{Name: "arch", File: "arch/pkg.yaml", Line: 2, Upstream: `https://go.example.org/dl/#^go(1\.26\.\d+)\.linux-amd64\.tar\.gz$`, Current: "1.26.8", Newest: "1.26.9", State: update.Newer},
 		{Name: "musl", File: "pkg.yaml", Line: 4, Upstream: "https://git.example.org/musl.git", Current: "1.2.5", Newest: "1.2.6", State: update.Newer},
 		{Name: "go", File: "pkg.yaml", Line: 8, Upstream: `https://go.example.org/dl/#^go(1\.26\.\d+)\.linux-amd64\.tar\.gz$`, Current: "1.26.8", Newest: "1.26.9", State: update.Newer},
 		{Name: "openssl_version", File: "pkg.yaml", Line: 15, Upstream: "https://github.com/openssl/openssl", Current: "3.5.0", Newest: "3.6.1", State: update.Newer},
@@ -276,6 +292,7 @@ func TestWrite(t *testing.T) {
 	changes := strings.NewReplacer(
 		"MUSL_VERSION: 1.2.5", "MUSL_VERSION: 1.2.6", "(musl 1.2.5)", "(musl 1.2.6)",
 		"GO_VERSION: 1.26.8", "GO_VERSION: 1.26.9", "(go 1.26.8", "(go 1.26.9",
+		"version: 1.26.8", "version: 1.26.9", "dl/go1.26.8", "dl/go1.26.9",
 		"openssl_version: 3.5.0", "openssl_version: 3.6.1", "(ssl 3.5.0)", "(ssl 3.6.1)",
 		"TOOL: v2.1", "TOOL: v2.2", "(tool 2.1)", "(tool 2.2)",
 		`"1.3.1"   # keep me`, `"1.4.0"   # keep me`, "zlib-1.3.1", "zlib-1.4.0", "/1.3/", "/1.4/", "(zlib 1.3.1)", "(zlib 1.4.0)",
