@@ -51,7 +51,7 @@ func (r *run) apply(ctx context.Context, i *item, next map[string][]byte) ([]*tr
 	}
 
 	if i.pkg != nil {
-		if err := r.literals(next, r.trees[0].Packages[i.pkg.Name], from, to); err != nil {
+		if err := r.literals(next, i.pkg, from, to); err != nil {
 			return nil, err
 		}
 	}
@@ -88,6 +88,8 @@ func (r *run) apply(ctx context.Context, i *item, next map[string][]byte) ([]*tr
 		switch {
 		case was.Source == nil:
 			return nil, fmt.Errorf("with %s the package %s has other sources than before", to, s.pkg.Name)
+		case i.pkg != nil && s.pkg.Name == i.pkg.Name && was.URL == s.URL && strings.Contains(s.URL, from):
+			return nil, fmt.Errorf("%s: %s still has the version %s", s.pkg.File, s.URL, from)
 		case was.URL == s.URL && (was.SHA256 != s.SHA256 || was.SHA512 != s.SHA512):
 			return nil, fmt.Errorf("%s: the sums of %s change, too", s.pkg.File, s.URL)
 		case was.URL != s.URL && (s.SHA256 != want.SHA256 || s.SHA512 != want.SHA512):
@@ -170,22 +172,18 @@ func (r *run) literals(next map[string][]byte, p *tree.Package, from, to string)
 	lines := map[int]bool{}
 	files := map[string]string{}
 
-	for s := range sources(p) {
-		if !strings.Contains(s.URL, from) {
-			continue
-		}
+	for _, t := range r.trees { // URLs may differ between platforms
+		for s := range sources(t.Packages[p.Name]) {
+			if !strings.Contains(s.URL, from) {
+				continue
+			}
 
-		if !s.Pos.Root { // of a reusable step, which is written elsewhere
-			lines[s.Pos.Line] = true
-		}
+			if !s.Pos.Root { // of a reusable step, which is written elsewhere
+				lines[s.Pos.Line] = true
+			}
 
-		if name := path.Base(s.URL); strings.Contains(name, from) {
-			files[name] = strings.ReplaceAll(name, from, to)
-
-			for _, suffix := range []string{".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".tgz", ".zip"} {
-				if stem, ok := strings.CutSuffix(name, suffix); ok {
-					files[stem] = strings.ReplaceAll(stem, from, to)
-				}
+			if name := path.Base(s.URL); strings.Contains(name, from) {
+				addFile(files, name, from, to)
 			}
 		}
 	}
@@ -206,6 +204,18 @@ func (r *run) literals(next map[string][]byte, p *tree.Package, from, to string)
 			return text
 		})
 	})
+}
+
+// addFile notes what a source file is called with another version, with and
+// without the suffix that archives have.
+func addFile(files map[string]string, name, from, to string) {
+	files[name] = strings.ReplaceAll(name, from, to)
+
+	for _, suffix := range []string{".tar.gz", ".tar.xz", ".tar.bz2", ".tar.zst", ".tgz", ".zip"} {
+		if stem, ok := strings.CutSuffix(name, suffix); ok {
+			files[stem] = strings.ReplaceAll(stem, from, to)
+		}
+	}
 }
 
 // branch is the first two numbers of a version; many hosts have a directory

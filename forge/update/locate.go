@@ -16,6 +16,10 @@ import (
 // sources yields what a package downloads.
 func sources(p *tree.Package) iter.Seq[*pkgtree.Source] {
 	return func(yield func(*pkgtree.Source) bool) {
+		if p == nil { // not there on every platform
+			return
+		}
+
 		for i := range p.Steps {
 			for j := range p.Steps[i].Sources {
 				if s := &p.Steps[i].Sources[j]; s.URL != "" && !yield(s) {

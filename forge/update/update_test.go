@@ -366,6 +366,7 @@ func TestFailures(t *testing.T) {
 		"made up":           {"name: a\nversion: {{ list 1 2 5 | join \".\" }}\nupstream: https://git.example.org/musl.git\n", update.Failed, "the version is not written in the recipe"},
 		"no such file":      {pkg("https://git.example.org/prefix/libfoo2.git", src), update.Failed, "ask https://musl.example.org/musl-1.2.7.tar.gz: 404 Not Found"},
 		"another URL":       {pkg("https://git.example.org/musl.git", strings.ReplaceAll(src, "musl-1.2.5", "musl-latest")), update.Failed, "no source has another URL with that version"},
+		"half of it":        {pkg("https://git.example.org/musl.git", src+strings.TrimPrefix(strings.Replace(src, "https://musl.example.org/musl-1.2.5.tar.gz", "{{ .ELSEWHERE }}", 1), "steps:\n")), update.Failed, "https://musl.example.org/other-1.2.5.tar.gz still has the version 1.2.5"},
 		"debian":            {pkg("https://snapshot.debian.org/package/musl/", src), update.Written, ""},
 		"underscores":       {pkg("https://git.example.org/underscores.git", strings.ReplaceAll(src, "musl-1.2.5", "musl-latest")), update.Failed, "no source has another URL"},
 		"computed sum":      {pkg("https://git.example.org/musl.git", strings.Replace(src, "SHA256(musl 1.2.5)", "{{ .SUM | lower }}", 1)), update.Failed, "are not written where they could be changed"},
@@ -376,7 +377,7 @@ func TestFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			dir := t.TempDir()
 			files := map[string]string{
-				"pkg.yaml": "format: v1alpha2\nvars:\n  SUM: " + strings.ToUpper(fill("SHA256(musl 1.2.5)")) + "\n", "a/pkg.yaml": test.recipe,
+				"pkg.yaml": "format: v1alpha2\nvars:\n  ELSEWHERE: https://musl.example.org/other-1.2.5.tar.gz\n  SUM: " + strings.ToUpper(fill("SHA256(musl 1.2.5)")) + "\n", "a/pkg.yaml": test.recipe,
 			}
 			write(t, dir, files)
 
