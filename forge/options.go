@@ -67,12 +67,7 @@ func (o *Options) platforms() []ocispecs.Platform {
 
 // Graph loads the tree for a platform and resolves the targets.
 func (o *Options) Graph(platform ocispecs.Platform) (*graph.Graph, error) {
-	t, err := tree.Load(tree.Options{Dir: o.Dir, Args: maps.Clone(o.Args), Platform: platform})
-	if err != nil {
-		return nil, err
-	}
-
-	return graph.Resolve(t, o.Targets)
+	return graph.Load(tree.Options{Dir: o.Dir, Args: maps.Clone(o.Args), Platform: platform}, o.Targets)
 }
 
 // openStore opens the source store with the machine's mirrors.

@@ -10,17 +10,25 @@ import (
 )
 
 func newSchema() *cobra.Command {
-	return &cobra.Command{
-		Use:   "schema [NAME]",
-		Short: "Print the JSON Schema of a document, for editors",
-		Long: `Print the JSON Schema of a kind of document; without a name, list them. An editor
-with a YAML language server completes and checks a document whose first lines
-have the comment
+	var list bool
 
-  # yaml-language-server: $schema=PATH-OR-URL`,
-		Example: `  akmon schema
+	cmd := &cobra.Command{
+		Use:   "schema NAME | --list",
+		Short: "Print the JSON Schema of a document, for editors",
+		Long: `Print the JSON Schema of a kind of document; with --list, or without a name, list
+them. An editor with a YAML language server completes and checks a document whose
+first lines have the comment
+
+  # yaml-language-server: $schema=PATH-OR-URL
+
+docs/editors.md has an example of each.`,
+		Example: `  akmon schema --list
   akmon schema pkg >.schemas/pkg.json`,
 		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) > 0 && list {
+				return usageError{fmt.Errorf("--list lists all schemas; %q is one argument too many", args[0])}
+			}
+
 			if len(args) > 1 {
 				return usageError{fmt.Errorf("%q is one argument too many; name one document", args[1])}
 			}
@@ -48,4 +56,7 @@ have the comment
 		},
 		ValidArgsFunction: cobra.FixedCompletions(jsonschema.Names(), cobra.ShellCompDirectiveNoFileComp),
 	}
+	cmd.Flags().BoolVar(&list, "list", false, "list the documents that have a schema")
+
+	return cmd
 }

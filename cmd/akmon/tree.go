@@ -76,33 +76,26 @@ func newValidate() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "validate",
 		Short: "Check every document of the tree",
-		Long: `Load the tree and resolve every package. All that is wrong is reported together,
-with its place. With --frozen, what the tree's locks do not fix is wrong, too.`,
-		Example: "  akmon validate --frozen --platform linux/amd64,linux/arm64",
-		Args:    exactArgs(),
+		Long: `Load the tree and resolve every package, for each platform; check the lock files of
+bootstrap userlands and what they are made from. All that is wrong is reported
+together, with its place, and what to do about it. With --frozen, what the tree's
+locks do not fix is wrong, too.`,
+		Example: `  akmon validate
+  akmon validate --frozen --platform linux/amd64,linux/arm64`,
+		Args: exactArgs(),
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			o, err := flags.options(cmd, nil)
 			if err != nil {
 				return err
 			}
 
-			if len(o.Platforms) == 0 {
-				o.Platforms = append(o.Platforms, tree.Host())
+			valid, err := forge.Validate(o)
+			if err != nil {
+				return err
 			}
 
-			for _, platform := range o.Platforms {
-				g, err := o.Graph(platform)
-				if err != nil {
-					return err
-				}
-
-				if o.Frozen {
-					if err := forge.CheckFrozen(g); err != nil {
-						return err
-					}
-				}
-
-				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d packages are valid\n", tree.FormatPlatform(platform), len(g.Packages()))
+			for _, v := range valid {
+				fmt.Fprintf(cmd.OutOrStdout(), "%s: %d packages are valid\n", tree.FormatPlatform(v.Platform), v.Packages)
 			}
 
 			return nil

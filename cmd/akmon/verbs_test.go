@@ -50,6 +50,8 @@ func TestViews(t *testing.T) {
 		"lint form":     {cmd: newLint(), args: []string{"-o", "xml"}, err: `"xml" is not text or json`},
 		"schemas":       {cmd: newSchema(), want: []string{"pkg ", "root ", "vars "}},
 		"schema":        {cmd: newSchema(), args: []string{"vars"}, want: []string{"draft-07"}},
+		"schema list":   {cmd: newSchema(), args: []string{"--list"}, want: []string{"pkg ", "machineconfig ", "profile ", "debian-lock ", "clientconfig "}},
+		"schema both":   {cmd: newSchema(), args: []string{"--list", "pkg"}, err: `"pkg" is one argument too many`},
 		"schema of few": {cmd: newSchema(), args: []string{"pgk"}, err: `did you mean "pkg"?`},
 	} {
 		t.Run(name, func(t *testing.T) {

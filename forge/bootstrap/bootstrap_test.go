@@ -6,7 +6,6 @@ import (
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
 	"io"
 	"maps"
@@ -30,9 +29,10 @@ import (
 
 	"github.com/akmon-os/akmon/forge/bootstrap"
 	"github.com/akmon-os/akmon/forge/source"
+	"github.com/akmon-os/akmon/forge/tree/treetest"
 )
 
-var update = flag.Bool("update", false, "rewrite the golden files")
+var update = treetest.Update
 
 // debian is a small archive, served as snapshot.debian.org does it.
 type debian struct {
@@ -368,7 +368,7 @@ func golden(t *testing.T, name string, got []byte) {
 
 	path := filepath.Join("testdata", name)
 
-	if *update {
+	if update() {
 		if err := errors.Join(os.MkdirAll("testdata", 0o755), os.WriteFile(path, got, 0o644)); err != nil {
 			t.Fatal(err)
 		}

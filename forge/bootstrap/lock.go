@@ -9,6 +9,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -67,22 +68,45 @@ func (l *Locked) UnmarshalYAML(n *yaml.Node) error {
 	*l = Locked(plain)
 	l.line = n.Line
 
-	return l.validate()
-}
+	var errs document.Errors
 
-func (l *Locked) validate() error {
-	switch {
-	case !packageName.MatchString(l.Name):
-		return fmt.Errorf("%q is not the name of a package", l.Name)
-	case l.Version == "" || l.URL == "" || l.Arch == "":
-		return fmt.Errorf("%s: arch, version and url are needed", l.Name)
-	case !sum256.MatchString(l.SHA256) || !sum512.MatchString(l.SHA512):
-		return fmt.Errorf("%s: sha256 and sha512 in lower-case hexadecimal are needed", l.Name)
-	case l.Size <= 0:
-		return fmt.Errorf("%s: the size is missing", l.Name)
+	for _, wrong := range l.check() {
+		at := child(n, wrong.key)
+		if at == nil {
+			at = n
+		}
+
+		errs = append(errs, &document.Error{Line: at.Line, Column: at.Column, Message: wrong.message})
 	}
 
-	return nil
+	return errs.OrNil()
+}
+
+// wrong is what is wrong with a key of a package.
+type wrong struct{ key, message string }
+
+func (l *Locked) check() []wrong {
+	var all []wrong
+
+	for _, field := range []struct {
+		key  string
+		ok   bool
+		want string
+	}{
+		{"name", packageName.MatchString(l.Name), fmt.Sprintf("%q is not the name of a package", l.Name)},
+		{"arch", l.Arch != "", "the package has no arch"},
+		{"version", l.Version != "", "the package has no version"},
+		{"url", l.URL != "", "the package has no url"},
+		{"size", l.Size > 0, "the package needs its size, in bytes"},
+		{"sha256", sum256.MatchString(l.SHA256), "the package needs its sha256, 64 lower-case hexadecimal digits"},
+		{"sha512", sum512.MatchString(l.SHA512), "the package needs its sha512, 128 lower-case hexadecimal digits"},
+	} {
+		if !field.ok {
+			all = append(all, wrong{field.key, field.want})
+		}
+	}
+
+	return all
 }
 
 var (
@@ -108,25 +132,25 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 		return nil, err
 	}
 
-	if l.Format != Format {
-		return nil, document.Errors{document.At(file, data, nil, "format is %q, this program knows %s", l.Format, Format)}
-	}
+	f := &findings{file: file, data: data}
+	f.format(l.Format)
+	f.layout(&l.Layout)
 
 	if _, err := l.time(); err != nil {
-		return nil, document.Errors{document.At(file, data, nil, "%v", err)}
-	}
-
-	if err := l.Layout.validate(); err != nil {
-		return nil, document.Errors{document.At(file, data, nil, "%v", err)}
+		f.at([]string{"snapshot"}, "", "%v", err)
 	}
 
 	// An empty item of a list does not come by UnmarshalYAML.
 	for _, arch := range l.Architectures() {
-		for _, p := range l.Userlands[arch] {
-			if err := p.validate(); err != nil {
-				return nil, document.Errors{document.At(file, data, nil, "userland %s: %v", arch, err)}
+		for i := range l.Userlands[arch] {
+			if len(l.Userlands[arch][i].check()) > 0 {
+				f.at([]string{"userlands", arch, strconv.Itoa(i)}, "`akmon lock` writes the file anew", "this entry of %s is empty", arch)
 			}
 		}
+	}
+
+	if err := f.errs.OrNil(); err != nil {
+		return nil, err
 	}
 
 	return l, nil
@@ -135,7 +159,7 @@ func ParseLock(file string, data []byte) (*Lock, error) {
 func (l *Lock) time() (time.Time, error) {
 	t, err := time.Parse(snapshotForm, l.Snapshot)
 	if err != nil {
-		return t, fmt.Errorf("snapshot is %q, want a time like 20260913T000000Z", l.Snapshot)
+		return t, fmt.Errorf("snapshot must be a time like 20260913T000000Z, not %q", l.Snapshot)
 	}
 
 	return t, nil

@@ -7,6 +7,7 @@ import (
 	"os"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -42,27 +43,6 @@ type Layout struct {
 	Exclude []layer.Pattern `yaml:"exclude,omitempty"`
 	Links   map[Path]string `yaml:"links,omitempty"`
 	Files   map[Path]File   `yaml:"files,omitempty"`
-}
-
-// validate finds what the types of the fields let through: empty values.
-func (l *Layout) validate() error {
-	for _, p := range l.Exclude {
-		if p.String() == "" {
-			return errors.New("exclude has an empty pattern")
-		}
-	}
-
-	for _, path := range sortedPaths(l.Links) {
-		if path == "" || l.Links[path] == "" {
-			return fmt.Errorf("links: %q leads to %q", path, l.Links[path])
-		}
-	}
-
-	if _, ok := l.Files[""]; ok {
-		return errors.New("files has an empty path")
-	}
-
-	return nil
 }
 
 // Wanted is a package that the userland shall have.
@@ -106,8 +86,12 @@ func (w *Wanted) UnmarshalYAML(n *yaml.Node) error {
 	w.Alone = long.Depends != nil && !*long.Depends
 
 	switch {
+	case w.Name == "":
+		return errors.New("the package has no name")
 	case !packageName.MatchString(w.Name):
-		return fmt.Errorf("%q is not the name of a package", w.Name)
+		return &document.Error{
+			Line: n.Line, Column: n.Column, Message: fmt.Sprintf("%q is not the name of a package", w.Name), Hint: nameHint(w.Name, packageName),
+		}
 	case colon && !archName.MatchString(w.Arch):
 		return fmt.Errorf("%q is not an architecture", w.Arch)
 	case colon && !w.Alone:
@@ -190,89 +174,110 @@ func ParseSpec(file string, data []byte) (*Spec, error) {
 		return nil, err
 	}
 
-	var errs document.Errors
+	f := &findings{file: file, data: data}
+	f.format(s.Format)
 
-	fail := func(n *yaml.Node, format string, args ...any) {
-		errs = append(errs, document.At(file, data, n, format, args...))
-	}
-
-	if s.Format != Format {
-		fail(nil, "format is %q, this program knows %s", s.Format, Format)
-	}
-
-	if len(s.Suites) == 0 || len(s.Architectures) == 0 || len(s.Packages) == 0 {
-		fail(nil, "suites, architectures and packages are needed")
+	for _, list := range []struct {
+		key     string
+		entries int
+	}{{"suites", len(s.Suites)}, {"architectures", len(s.Architectures)}, {"packages", len(s.Packages)}} {
+		if list.entries == 0 {
+			f.at([]string{list.key}, "", "%s must name at least one", list.key)
+		}
 	}
 
 	if len(s.Components) == 0 {
 		s.Components = []string{"main"}
 	}
 
-	if s.Snapshot.Value == "" {
-		s.Snapshot.Value = Auto
+	if s.Snapshot.Kind == 0 || s.Snapshot.Tag == "!!null" {
+		s.Snapshot = yaml.Node{Kind: yaml.ScalarNode, Value: Auto}
 	}
 
 	if v := s.Snapshot.Value; v != Auto && !timestamp.MatchString(v) {
-		fail(&s.Snapshot, "snapshot is %q, want auto or a time like 20260913T000000Z", v)
+		f.node(&s.Snapshot, document.Suggest(v, []string{Auto}), "snapshot must be auto or a time like 20260913T000000Z, not %q", v)
 	}
 
-	if err := s.Layout.validate(); err != nil {
-		fail(nil, "%v", err)
-	}
+	f.layout(&s.Layout)
+	f.list("suites", s.Suites, suiteName, "a suite")
+	f.list("architectures", s.Architectures, archName, "an architecture")
+	f.list("without", s.Without, packageName, "the name of a package")
+	f.packages(s)
 
-	checkList(s.Suites, suiteName, "a suite", fail)
-	checkList(s.Architectures, archName, "an architecture", fail)
-	checkList(s.Without, packageName, "the name of a package", fail)
-
-	archs := values(s.Architectures)
-	seen := map[string]bool{}
-
-	for i := range s.Packages {
-		w := &s.Packages[i]
-
-		if w.Name == "" {
-			fail(nil, "packages has an empty item, number %d", i+1)
-		}
-
-		for _, arch := range w.Architectures {
-			if !slices.Contains(archs, arch) {
-				fail(w.node, "%s is for the architecture %s, which is not listed under architectures", w, arch)
-			}
-		}
-
-		for _, arch := range archs {
-			if key := w.String() + " " + arch; w.forArch(arch) {
-				if seen[key] {
-					fail(w.node, "%s is listed twice for %s", w, arch)
-				}
-
-				seen[key] = true
-			}
-		}
-	}
-
-	if err := errs.OrNil(); err != nil {
+	if err := f.errs.OrNil(); err != nil {
 		return nil, err
 	}
 
 	return s, nil
 }
 
-func checkList(nodes []yaml.Node, form *regexp.Regexp, what string, fail func(*yaml.Node, string, ...any)) {
+// packages checks the wanted packages among each other.
+func (f *findings) packages(s *Spec) {
+	archs := values(s.Architectures)
+	slices.Sort(archs)
+	archs = slices.Compact(archs)
+	sound := len(f.errs) == 0
+	seen := map[string]bool{}
+
+	for i := range s.Packages {
+		w := &s.Packages[i]
+
+		if w.Name == "" {
+			f.at([]string{"packages", strconv.Itoa(i)}, "remove it", "this entry of packages is empty")
+		}
+
+		for _, arch := range w.Architectures {
+			if sound && !slices.Contains(archs, arch) {
+				f.node(w.node, document.Suggest(arch, archs), "%s is for the architecture %s, which is not listed under architectures", w, arch)
+			}
+		}
+
+		for _, arch := range archs {
+			if key := w.String() + " " + arch; w.forArch(arch) {
+				if seen[key] {
+					f.node(w.node, "", "%s is listed twice for %s", w, arch)
+				}
+
+				seen[key] = true
+			}
+		}
+	}
+}
+
+func (f *findings) list(key string, nodes []yaml.Node, form *regexp.Regexp, what string) {
 	seen := map[string]bool{}
 
 	for i := range nodes {
 		n := &nodes[i]
 
 		switch {
-		case n.Kind != yaml.ScalarNode || !form.MatchString(n.Value):
-			fail(n, "%q is not %s", n.Value, what)
+		case n.Kind == 0 || n.Tag == "!!null":
+			f.at([]string{key, strconv.Itoa(i)}, "remove it", "this entry of %s is empty", key)
+		case n.Kind != yaml.ScalarNode:
+			f.node(n, "", "%s must be a text", what)
+		case !form.MatchString(n.Value):
+			f.node(n, nameHint(n.Value, form), "%q is not %s", n.Value, what)
 		case seen[n.Value]:
-			fail(n, "%s is listed twice", n.Value)
+			f.node(n, "", "%s is listed twice", n.Value)
 		}
 
 		seen[n.Value] = true
 	}
+}
+
+// nameHint gives the name that is in a text which is none.
+func nameHint(text string, form *regexp.Regexp) string {
+	name := strings.ToLower(strings.TrimPrefix(text, "linux/"))
+
+	if before, _, found := strings.Cut(name, "="); found {
+		name = before
+	}
+
+	if !form.MatchString(name) {
+		return ""
+	}
+
+	return fmt.Sprintf("did you mean %q?", name)
 }
 
 func values(nodes []yaml.Node) []string {

@@ -17,16 +17,16 @@ func TestParseSpecErrors(t *testing.T) {
 		{"twice", "- clang", "- base-files", "debian.yaml:6:5: base-files is listed twice for amd64"},
 		{"suite", "[trixie]", "[trixie, Trixie!]", `debian.yaml:2:18: "Trixie!" is not a suite`},
 		{"suite twice", "[trixie]", "[trixie, trixie]", "debian.yaml:2:18: trixie is listed twice"},
-		{"snapshot", "packages:", "snapshot: yesterday\npackages:", `debian.yaml:4:11: snapshot is "yesterday"`},
+		{"snapshot", "packages:", "snapshot: yesterday\npackages:", `debian.yaml:4:11: snapshot must be auto or a time like 20260913T000000Z, not "yesterday"`},
 		{"pattern", "- /usr/share/doc", "- usr/share/doc", `debian.yaml:12:5: pattern "usr/share/doc" does not begin with /`},
 		{"link", "/bin/cc:", "bin/cc:", `debian.yaml:14:3: "bin/cc" is not an absolute path`},
 		{"file", "/etc/passwd:", "/etc/../passwd:", `debian.yaml:16:3: "/etc/../passwd" is not an absolute path`},
 		{"mode", "0600", "rw-r--r--", `debian.yaml:19:11: "rw-r--r--" is not a mode`},
-		{"empty package", "- clang", "-", "packages has an empty item, number 2"},
-		{"empty pattern", "- /usr/share/doc", "-", "exclude has an empty pattern"},
-		{"empty link", "/bin/cc: clang", "/bin/cc:", `links: "/bin/cc" leads to ""`},
-		{"format", "v1alpha1", "v2", `format is "v2"`},
-		{"nothing", specText, "format: v1alpha1\n", "suites, architectures and packages are needed"},
+		{"empty package", "- clang", "-", "debian.yaml:6:4: this entry of packages is empty; remove it"},
+		{"empty pattern", "- /usr/share/doc", "-", "this entry of exclude is empty; remove it"},
+		{"empty link", "/bin/cc: clang", "/bin/cc:", "the link /bin/cc does not say what it leads to"},
+		{"format", "v1alpha1", "v2", `format must be v1alpha1, not "v2"`},
+		{"nothing", specText, "format: v1alpha1\n", "packages must name at least one"},
 	}
 
 	for _, test := range tests {
@@ -66,12 +66,12 @@ func TestParseLock(t *testing.T) {
 	}
 
 	tests := []struct{ old, new, want string }{
-		{"sha512: a", "sha512: b!", "debian.lock.yaml:7:7: bash: sha256 and sha512"},
-		{"size: 7", "size: -7", "the size is missing"},
+		{"sha512: a", "sha512: b!", "debian.lock.yaml:13:15: the package needs its sha512"},
+		{"size: 7", "size: -7", "debian.lock.yaml:11:13: the package needs its size, in bytes"},
 		{"name: bash", "name: ../bash", "is not the name of a package"},
 		{"      url:", "      uri:", `debian.lock.yaml:10:7: unknown key "uri"; did you mean "url"?`},
-		{"20260913T075541Z", "yesterday", "snapshot is"},
-		{"v1alpha1", "v9", "format is"},
+		{"20260913T075541Z", "yesterday", `debian.lock.yaml:3:11: snapshot must be a time like`},
+		{"v1alpha1", "v9", `debian.lock.yaml:1:9: format must be v1alpha1`},
 	}
 
 	for _, test := range tests {

@@ -24,28 +24,33 @@ func load(t testing.TB, a *treetest.Archive) (*graph.Graph, error) {
 		t.Fatal(err)
 	}
 
-	opts := tree.Options{FS: a.FS(), Platform: target, BuildPlatform: build, Args: map[string]string{}}
+	opts := tree.Options{Platform: target, BuildPlatform: build, Args: map[string]string{}}
+
+	if a.HasLinks() {
+		dir := t.TempDir()
+		a.Write(t, dir)
+		t.Chdir(dir)
+	} else {
+		opts.FS = a.FS()
+	}
 
 	for _, arg := range strings.Fields(a.Setting("args", "")) {
 		name, value, _ := strings.Cut(arg, "=")
 		opts.Args[name] = value
 	}
 
-	loaded, err := tree.Load(opts)
-	if err != nil {
-		return nil, err
-	}
-
-	return graph.Resolve(loaded, strings.Fields(a.Setting("targets", "")))
+	return graph.Load(opts, strings.Fields(a.Setting("targets", "")))
 }
 
 func TestBadTrees(t *testing.T) {
-	treetest.Each(t, "testdata/bad/*.txt", func(t *testing.T, a *treetest.Archive) {
-		_, err := load(t, a)
-		if err == nil {
-			t.Fatal("the tree is accepted")
-		}
+	for _, pattern := range []string{"testdata/bad/*.txt", "testdata/bad/*/*.txt"} {
+		treetest.Each(t, pattern, func(t *testing.T, a *treetest.Archive) {
+			_, err := load(t, a)
+			if err == nil {
+				t.Fatal("the tree is accepted")
+			}
 
-		a.Want(t, "", err.Error())
-	})
+			a.Want(t, "", err.Error())
+		})
+	}
 }

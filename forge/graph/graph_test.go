@@ -3,6 +3,7 @@ package graph_test
 import (
 	"encoding/xml"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -226,22 +227,40 @@ func FuzzTree(f *testing.F) {
 		f.Add([]byte(seed), []byte("A: {{ .ARCH }}\n"), []byte("vars: {A: 1}\nepoch: 0\n"))
 	}
 
+	// The bad trees are seeds, too, as far as they have such documents.
+	for _, pattern := range []string{"testdata/bad/*.txt", "testdata/bad/*/*.txt"} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			f.Fatalf("no seeds in %s: %v", pattern, err)
+		}
+
+		for _, path := range paths {
+			if strings.Contains(path, "bomb") {
+				continue // slow by intent, and a part of TestBadTrees
+			}
+
+			if files := treetest.Read(f, path).FS(); files["a/pkg.yaml"] != nil {
+				var vars []byte
+				if files["a/vars.yaml"] != nil {
+					vars = files["a/vars.yaml"].Data
+				}
+
+				f.Add(files["a/pkg.yaml"].Data, vars, []byte("vars: {A: 1}\n"))
+			}
+		}
+	}
+
 	f.Fuzz(func(t *testing.T, recipe, vars, root []byte) {
-		loaded, err := tree.Load(tree.Options{FS: fstest.MapFS{
+		opts := tree.Options{FS: fstest.MapFS{
 			"pkg.yaml":     {Data: append([]byte("format: v1alpha2\n"), root...)},
 			"a/pkg.yaml":   {Data: recipe},
 			"a/vars.yaml":  {Data: vars},
 			"a/x.tmpl":     {Data: recipe},
 			"b/pkg.yaml":   {Data: []byte("name: b\n")},
 			"c/d/pkg.yaml": {Data: []byte("name: {{ .ARCH }}\n")},
-		}})
-		if err != nil {
-			_ = err.Error()
+		}}
 
-			return
-		}
-
-		g, err := graph.Resolve(loaded, nil)
+		g, err := graph.Load(opts, nil)
 		if err != nil {
 			_ = err.Error()
 

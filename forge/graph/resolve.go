@@ -81,6 +81,9 @@ type resolver struct {
 	path  []step
 	order []*Node
 	errs  document.Errors
+	// partial tells that the tree lacks packages; that a stage is not there
+	// has been reported already, or is not known.
+	partial bool
 }
 
 type step struct {
@@ -222,6 +225,10 @@ func (r *resolver) edge(n *Node, d *pkgtree.Dependency) (Edge, bool) {
 		return Edge{}, false
 	}
 
+	if t.Packages[d.Stage] == nil && r.partial {
+		return Edge{}, false
+	}
+
 	if t.Packages[d.Stage] == nil {
 		r.fail(n.Package, d.Pos, unknown(t, d.Stage))
 
@@ -238,6 +245,10 @@ func (r *resolver) fail(p *tree.Package, pos pkgtree.Position, err error) {
 		r.errs = append(r.errs, found...)
 
 		return
+	}
+
+	if r.partial {
+		return // a platform that is not known, or a package without its name
 	}
 
 	r.errs = append(r.errs, p.Errorf(pos, "%v", err))

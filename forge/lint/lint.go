@@ -50,6 +50,15 @@ func Find(name string) *Rule {
 	return nil
 }
 
+func names() []string {
+	all := make([]string, len(Rules))
+	for i, r := range Rules {
+		all[i] = r.Name
+	}
+
+	return all
+}
+
 // Check looks for everything in every recipe of the tree, and in the reusable
 // steps that they use. Findings are in order of file and line.
 func Check(t *tree.Tree) []Finding {
@@ -137,7 +146,9 @@ func checkSilences(comments []*silence, finding func(s *silence, format string, 
 	for _, s := range comments {
 		switch {
 		case Find(s.rule) == nil:
-			all = append(all, finding(s, "no lint rule is named %q", s.rule))
+			f := finding(s, "no lint rule is named %q", s.rule)
+			f.Hint = document.Suggest(s.rule, names())
+			all = append(all, f)
 		case s.reason == "":
 			all = append(all, finding(s, "the comment gives no reason: write `lint: %s: REASON`", s.rule))
 		case !s.used:

@@ -113,6 +113,25 @@ func TestSilence(t *testing.T) {
 	}
 }
 
+// What is said about comments that silence nothing.
+func TestSilenceMessages(t *testing.T) {
+	for comment, want := range map[string]string{
+		"lint: unpined-image: never moved": `no lint rule is named "unpined-image"; did you mean "unpinned-image"?`,
+		"lint: nothing: x":                 `no lint rule is named "nothing"`,
+		"lint:":                            `no lint rule is named ""`,
+		"lint: unpinned-image":             "the comment gives no reason: write `lint: unpinned-image: REASON`",
+		"lint: unpinned-image:  ":          "the comment gives no reason: write `lint: unpinned-image: REASON`",
+		"lint: network: it is needed":      "there is no finding of network here to silence",
+	} {
+		found := check(t, "pkg.yaml", "name: a\ndependencies:\n  # "+comment+"\n  - image: example.org/x:1\n")
+
+		got, _, _ := strings.Cut(found[0].Error.Error(), "\n")
+		if want = "a/pkg.yaml:3:3: " + want; got != want || found[0].Rule.Name != "silence" || len(found) != 2 {
+			t.Errorf("%s: got %s (%d findings)", comment, got, len(found))
+		}
+	}
+}
+
 func TestPages(t *testing.T) {
 	pages := lint.Pages()
 

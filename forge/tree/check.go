@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"fmt"
 	"io/fs"
 	"maps"
 	"path"
@@ -71,15 +72,39 @@ func (t *Tree) checkDependency(p *Package, d *pkgtree.Dependency, names []string
 	switch stage := t.Packages[d.Stage]; {
 	case d.Stage == "":
 	case stage == nil && complete:
-		fail(d.Pos, document.Suggest(d.Stage, names), "no package of the tree is named %q", d.Stage)
+		fail(d.Pos, t.nameHint(p, d.Stage, names), "no package of the tree is named %q", d.Stage)
 	case stage != nil && stage.Divided():
 		fail(d.Pos, "", "%v", stage.divided())
+	}
+
+	if path.IsAbs(d.Debian) {
+		fail(d.Pos, "", "lock file %s: the path is relative to the package's directory", d.Debian)
+
+		return
 	}
 
 	// The lock file itself may not exist yet: making it needs the tree.
 	if d.Debian != "" && !fs.ValidPath(p.Path(d.Debian)) {
 		fail(d.Pos, "", "lock file %s: %v", d.Debian, errOutside)
 	}
+}
+
+// nameHint gives the package that p likely means by a name that none has.
+func (t *Tree) nameHint(p *Package, name string, names []string) string {
+	others := slices.DeleteFunc(slices.Clone(names), func(other string) bool { return other == p.Name })
+	if hint := document.Suggest(name, others); hint != "" {
+		return hint
+	}
+
+	slices.Sort(others)
+
+	for _, other := range others {
+		if dir := t.Packages[other].Dir; dir == name || path.Base(dir) == name {
+			return fmt.Sprintf("the package in %s is named %q", dir, other)
+		}
+	}
+
+	return ""
 }
 
 func (t *Tree) checkSource(s *pkgtree.Source, fail failFunc) {
@@ -95,7 +120,12 @@ func (t *Tree) checkSource(s *pkgtree.Source, fail failFunc) {
 
 	name := path.Join(s.Go, "go.sum")
 	if err := t.files.exists(name, false); err != nil {
-		fail(s.Pos, "", "%s: %v", name, err)
+		hint := ""
+		if path.Base(s.Go) == "go.sum" {
+			hint = "name the directory that has the go.sum"
+		}
+
+		fail(s.Pos, hint, "%s: %v", name, err)
 
 		return
 	}

@@ -1,7 +1,6 @@
 package tree
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -19,22 +18,29 @@ import (
 	"github.com/akmon-os/akmon/schemas/pkgtree"
 )
 
-// evaluate renders and decodes every document for a pair of platforms.
-func (t *Tree) evaluate(target, build ocispecs.Platform) (*Tree, error) {
+// evaluate renders and decodes every document for a pair of platforms. The
+// error is for platforms that are not known.
+func (t *Tree) evaluate(target, build ocispecs.Platform) (*Tree, document.Errors, error) {
 	result := &Tree{Root: t.Root, RootFile: t.RootFile, RootRaw: t.RootRaw, files: t.files, dialect: t.dialect}
 
 	var err error
 
 	if result.target, err = findPlatform(FormatPlatform(target)); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	if result.build, err = findPlatform(FormatPlatform(build)); err != nil {
-		return nil, err
+		return nil, nil, err
+	}
+
+	result.Packages = map[string]*Package{}
+
+	if len(t.files.dirs) == 0 {
+		return result, nil, nil // the directory itself could not be read
 	}
 
 	vars, errs := result.variables()
-	result.rootVars = vars[t.files.dirs[0]]
+	result.rootVars = vars[t.files.dirs[0]].values
 
 	packages, found := result.decode(vars)
 	errs = append(errs, found...)
@@ -42,26 +48,40 @@ func (t *Tree) evaluate(target, build ocispecs.Platform) (*Tree, error) {
 	errs = append(errs, result.index(packages)...)
 	errs = append(errs, result.check(packages)...)
 
-	if err := errs.OrNil(); err != nil {
-		return nil, err
+	return result, errs, nil
+}
+
+// variables are what the templates of a directory see. When a document that
+// sets some could not be understood, they are incomplete: that one of them is
+// not set means nothing then.
+type variables struct {
+	values     map[string]string
+	incomplete bool
+}
+
+// meant leaves out the findings that incomplete variables are the reason for.
+func (v variables) meant(found document.Errors) document.Errors {
+	if !v.incomplete {
+		return found
 	}
 
-	return result, nil
+	return slices.DeleteFunc(found, func(e *document.Error) bool { return errors.Is(e, render.ErrNotSet) })
 }
 
 // variables gives the variables of each directory. A directory without a
 // vars.yaml shares its parent's.
-func (t *Tree) variables() (map[*directory]map[string]string, document.Errors) {
+func (t *Tree) variables() (map[*directory]variables, document.Errors) {
 	var errs document.Errors
 
-	all := make(map[*directory]map[string]string, len(t.files.dirs))
+	all := make(map[*directory]variables, len(t.files.dirs))
 
 	for _, dir := range t.files.dirs {
 		inherited := all[dir.parent]
 		if dir.parent == nil {
-			inherited = t.base(t.target, t.build)
+			inherited = variables{t.base(t.target, t.build), t.files.rootBroken}
 		}
 
+		inherited.incomplete = inherited.incomplete || dir.unread
 		all[dir] = inherited
 
 		if len(dir.vars) == 0 {
@@ -71,13 +91,12 @@ func (t *Tree) variables() (map[*directory]map[string]string, document.Errors) {
 		file := t.files.name(path.Join(dir.path, pkgtree.VarsFile))
 		own := map[string]string{}
 
-		if err := t.decodeTemplate(file, dir.vars, inherited, &own, nil); err != nil {
-			errs = append(errs, document.Join(file, err)...)
-		}
+		err := t.decodeTemplate(file, dir.vars, inherited.values, &own, nil)
+		errs = append(errs, inherited.meant(document.Join(file, err))...)
 
-		merged := maps.Clone(inherited)
+		merged := maps.Clone(inherited.values)
 		maps.Copy(merged, own)
-		all[dir] = merged
+		all[dir] = variables{merged, inherited.incomplete || err != nil}
 	}
 
 	return all, errs
@@ -85,7 +104,7 @@ func (t *Tree) variables() (map[*directory]map[string]string, document.Errors) {
 
 // decode renders and decodes the recipes, several at a time; the result is in
 // the order of the directories.
-func (t *Tree) decode(vars map[*directory]map[string]string) ([]*Package, document.Errors) {
+func (t *Tree) decode(vars map[*directory]variables) ([]*Package, document.Errors) {
 	var dirs []*directory
 
 	for _, dir := range t.files.dirs {
@@ -118,19 +137,19 @@ func (t *Tree) decode(vars map[*directory]map[string]string) ([]*Package, docume
 	return packages, slices.Concat(findings...)
 }
 
-func (t *Tree) decodePackage(dir *directory, vars map[string]string) (*Package, document.Errors) {
+func (t *Tree) decodePackage(dir *directory, vars variables) (*Package, document.Errors) {
 	p := &Package{
 		Package:  &pkgtree.Package{},
 		File:     t.files.name(path.Join(dir.path, pkgtree.PackageFile)),
 		Dir:      dir.path,
 		Raw:      dir.pkg,
-		Vars:     vars,
+		Vars:     vars.values,
 		Nested:   dir.nested,
 		HasFiles: dir.hasFiles,
 	}
 
-	r := &recipe{tree: t, vars: vars, document: p.Package}
-	errs := document.Join(p.File, t.decodeTemplate(p.File, dir.pkg, vars, r, func(m *render.Map) {
+	r := &recipe{tree: t, vars: vars.values, document: p.Package}
+	errs := document.Join(p.File, t.decodeTemplate(p.File, dir.pkg, vars.values, r, func(m *render.Map) {
 		for _, pos := range p.Positions() {
 			if !pos.Root {
 				pos.Line, pos.Column = m.Source(pos.Line, pos.Column)
@@ -153,7 +172,7 @@ func (t *Tree) decodePackage(dir *directory, vars map[string]string) (*Package, 
 			continue
 		}
 
-		rendered, err := render.Render(file, text, vars)
+		rendered, err := render.Render(file, text, vars.values)
 		if err != nil {
 			errs = append(errs, document.Join(file, err)...)
 
@@ -164,7 +183,7 @@ func (t *Tree) decodePackage(dir *directory, vars map[string]string) (*Package, 
 		p.Templates = append(p.Templates, Template{Path: relative(dir.path, name), Content: rendered.Text})
 	}
 
-	return p, errs
+	return p, vars.meant(errs)
 }
 
 // relative is path p without the directory that it is in.
@@ -190,7 +209,7 @@ func (t *Tree) decodeTemplate(file string, raw []byte, vars map[string]string, v
 		translate(rendered.Map)
 	}
 
-	if len(bytes.TrimSpace(rendered.Text)) == 0 && translate != nil {
+	if r, ok := v.(*recipe); ok && len(errs) == 0 && r.document.NamePos.Line == 0 {
 		errs = append(errs, &document.Error{File: file, Message: "the recipe is empty"})
 	}
 

@@ -11,7 +11,10 @@ import (
 	"regexp"
 	"strings"
 	"sync"
+	"syscall"
 	"time"
+
+	"go.yaml.in/yaml/v3"
 
 	"github.com/akmon-os/akmon/schemas/document"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
@@ -31,6 +34,9 @@ type files struct {
 	// in order of name.
 	dirs []*directory
 
+	// rootBroken tells that the root document may lack variables.
+	rootBroken bool
+
 	mu       sync.Mutex
 	variants map[string]func() (*Tree, error)
 
@@ -48,6 +54,8 @@ type directory struct {
 	templates []string
 	nested    []string
 	hasFiles  bool
+	// unread tells that vars.yaml is there, but could not be read.
+	unread bool
 }
 
 // name is how messages call a file.
@@ -59,8 +67,9 @@ func (f *files) name(p string) string {
 	return filepath.Join(f.display, filepath.FromSlash(p))
 }
 
-// scan finds and reads all documents and decodes the root document.
-func (f *files) scan() (*Tree, error) {
+// scan finds and reads all documents and decodes the root document. The error
+// is for what is no tree; findings leave what could be read.
+func (f *files) scan() (*Tree, document.Errors, error) {
 	f.variants = map[string]func() (*Tree, error){}
 	f.goSums, f.checked = map[string][]byte{}, map[string]error{}
 
@@ -79,19 +88,17 @@ func (f *files) scan() (*Tree, error) {
 
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("%s is not a package tree: it has neither a %s nor a %s", f.display, pkgtree.RootFile, pkgtree.PackageFile)
+		return nil, nil, fmt.Errorf("%s is not a package tree: it has neither a %s nor a %s", f.display, pkgtree.RootFile, pkgtree.PackageFile)
 	case err != nil:
-		return nil, document.Errors{{File: t.RootFile, Message: reason(err)}}
+		return nil, nil, document.Errors{{File: t.RootFile, Message: reason(err)}}
 	}
 
 	rootErr := decodeRoot(t.RootFile, raw, t.Root)
 
+	f.rootBroken = rootErr != nil && lacksVariables(raw)
 	walkErr := f.walk(".", nil, t.dialect)
-	if errs := append(document.Join(t.RootFile, rootErr), document.Join(f.display, walkErr)...); len(errs) > 0 {
-		return nil, errs.OrNil()
-	}
 
-	return t, nil
+	return t, append(document.Join(t.RootFile, rootErr), document.Join(f.display, walkErr)...), nil
 }
 
 func decodeRoot(file string, raw []byte, root *pkgtree.Root) error {
@@ -105,6 +112,27 @@ func decodeRoot(file string, raw []byte, root *pkgtree.Root) error {
 	}
 
 	return document.Decode(file, raw, root)
+}
+
+// lacksVariables tells whether a root document that is wrong may have been
+// meant to set variables that it does not set.
+func lacksVariables(raw []byte) bool {
+	var variables struct {
+		Vars map[string]string `yaml:"vars"`
+		Rest map[string]any    `yaml:",inline"`
+	}
+
+	if yaml.Unmarshal(raw, &variables) != nil {
+		return true
+	}
+
+	for key := range variables.Rest {
+		if document.Suggest(key, []string{"vars"}) != "" {
+			return true
+		}
+	}
+
+	return false
 }
 
 // ownRoot matches the pkg.yaml that is a root document.
@@ -140,6 +168,8 @@ func (f *files) walk(dir string, parent *directory, d dialect) error {
 
 		switch {
 		case strings.HasPrefix(name, "."):
+		case entry.IsDir() && (name == pkgtree.PackageFile || name == pkgtree.VarsFile):
+			errs = append(errs, &document.Error{File: f.name(path.Join(dir, name)), Message: "a directory has the name of a document"})
 		case entry.IsDir():
 			subdirs = append(subdirs, name)
 		case name == pkgtree.RootFile && dir != "." && d.cross:
@@ -151,6 +181,7 @@ func (f *files) walk(dir string, parent *directory, d dialect) error {
 			}
 		case name == pkgtree.VarsFile:
 			here.vars = read(entry)
+			here.unread = len(errs) > 0
 		case strings.HasSuffix(name, pkgtree.TemplateSuffix):
 			here.hasFiles = true
 			here.templates = append(here.templates, path.Join(dir, name))
@@ -263,9 +294,21 @@ func reason(err error) string {
 		return "there is no such file in the tree"
 	}
 
-	var pathErr *fs.PathError
-	if errors.As(err, &pathErr) {
-		return pathErr.Op + ": " + pathErr.Err.Error()
+	if errors.Is(err, syscall.ELOOP) {
+		return "its symbolic links go round in a circle"
+	}
+
+	// The error of package os that says so has no name.
+	if strings.Contains(err.Error(), "path escapes") {
+		return "it leads out of the tree by a symbolic link"
+	}
+
+	if info, ok := errors.AsType[*fs.PathError](err); ok && (errors.Is(err, syscall.EISDIR) || errors.Is(err, fs.ErrInvalid)) && info.Op == "read" {
+		return "it is a directory"
+	}
+
+	if pathErr, ok := errors.AsType[*fs.PathError](err); ok {
+		return "it cannot be read: " + pathErr.Err.Error()
 	}
 
 	return err.Error()

@@ -1,6 +1,7 @@
 package tree
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"maps"
@@ -96,6 +97,23 @@ var DefaultEpoch = time.Date(1980, 1, 1, 0, 0, 0, 0, time.UTC)
 // Load reads, renders and checks the tree. What is wrong with the documents
 // comes as document.Errors, all together, and the tree is nil.
 func Load(opts Options) (*Tree, error) {
+	t, found, err := Inspect(opts)
+	if err != nil {
+		return nil, err
+	}
+
+	if err := found.OrNil(); err != nil {
+		return nil, err
+	}
+
+	return t, nil
+}
+
+// Inspect is Load for who wants to know more of a tree that is wrong: it gives
+// what could be understood of it beside the findings. Such a tree lacks
+// packages, and parts of packages; it is not to be built. The error is for
+// what is no tree at all.
+func Inspect(opts Options) (*Tree, document.Errors, error) {
 	dir := filepath.Clean(opts.Dir) // "" becomes "."
 
 	if opts.FS != nil {
@@ -104,7 +122,7 @@ func Load(opts Options) (*Tree, error) {
 
 	root, err := os.OpenRoot(dir)
 	if err != nil {
-		return nil, fmt.Errorf("open the tree: %w", err)
+		return nil, nil, fmt.Errorf("open the tree: %w", err)
 	}
 
 	// The root stays open as long as the tree is in use: For looks at files
@@ -112,23 +130,23 @@ func Load(opts Options) (*Tree, error) {
 	return load(opts, root.FS(), dir)
 }
 
-func load(opts Options, fsys fs.FS, dir string) (*Tree, error) {
+func load(opts Options, fsys fs.FS, dir string) (*Tree, document.Errors, error) {
 	f := &files{fsys: fsys, display: dir, args: maps.Clone(opts.Args)}
 
 	// An empty argument is one that is not given: scripts pass what they have.
 	if text := opts.Args[EpochArg]; text != "" {
 		seconds, err := strconv.ParseInt(text, 10, 64)
 		if err != nil || seconds < 0 || seconds >= 1<<40 {
-			return nil, fmt.Errorf("build argument %s=%s is not a number of seconds since 1970", EpochArg, text)
+			return nil, nil, fmt.Errorf("build argument %s=%s is not a number of seconds since 1970", EpochArg, text)
 		}
 
 		epoch := time.Unix(seconds, 0).UTC()
 		f.epoch = &epoch
 	}
 
-	t, err := f.scan()
+	t, found, err := f.scan()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 
 	target, build := opts.Platform, opts.BuildPlatform
@@ -143,7 +161,9 @@ func load(opts Options, fsys fs.FS, dir string) (*Tree, error) {
 		}
 	}
 
-	return t.evaluate(target, build)
+	result, more, err := t.evaluate(target, build)
+
+	return result, append(found, more...).Unique(), err
 }
 
 // For gives the tree for another pair of platforms. Trees are kept, so that
@@ -155,7 +175,14 @@ func (t *Tree) For(target, build ocispecs.Platform) (*Tree, error) {
 	entry, ok := t.files.variants[key]
 
 	if !ok {
-		entry = sync.OnceValues(func() (*Tree, error) { return t.evaluate(target, build) })
+		entry = sync.OnceValues(func() (*Tree, error) {
+			result, found, err := t.evaluate(target, build)
+			if err := errors.Join(err, found.OrNil()); err != nil {
+				return nil, err
+			}
+
+			return result, nil
+		})
 		t.files.variants[key] = entry
 	}
 	t.files.mu.Unlock()

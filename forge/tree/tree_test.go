@@ -207,12 +207,12 @@ func TestNothingOutsideIsRead(t *testing.T) {
 	write(t, outside, "pkg.yaml", "name: stolen\n", "go.sum", "secret v1 h1:x\n", "vars.yaml", "A: secret\n", "x.tmpl", "secret")
 
 	for name, test := range map[string]struct{ link, target, file, text, want string }{
-		"recipe":         {"b/pkg.yaml", "pkg.yaml", "", "", "b/pkg.yaml: statat: path escapes from parent"},
-		"variables":      {"a/vars.yaml", "vars.yaml", "", "", "a/vars.yaml: statat: path escapes from parent"},
-		"template":       {"a/x.tmpl", "x.tmpl", "", "", "a/x.tmpl: openat: path escapes from parent"},
-		"root":           {"Pkgfile", "pkg.yaml", "", "", "Pkgfile: openat: path escapes from parent"},
-		"local":          {"dir", ".", "a/pkg.yaml", "name: a\nfinalize: [{}]\nsteps: [{sources: [{local: dir}]}]\n", "path escapes from parent"},
-		"go":             {"dir", ".", "a/pkg.yaml", "name: a\nfinalize: [{}]\nsteps: [{sources: [{go: dir}]}]\n", "path escapes from parent"},
+		"recipe":         {"b/pkg.yaml", "pkg.yaml", "", "", "b/pkg.yaml: it leads out of the tree by a symbolic link"},
+		"variables":      {"a/vars.yaml", "vars.yaml", "", "", "a/vars.yaml: it leads out of the tree by a symbolic link"},
+		"template":       {"a/x.tmpl", "x.tmpl", "", "", "a/x.tmpl: it leads out of the tree by a symbolic link"},
+		"root":           {"Pkgfile", "pkg.yaml", "", "", "Pkgfile: it leads out of the tree by a symbolic link"},
+		"local":          {"dir", ".", "a/pkg.yaml", "name: a\nfinalize: [{}]\nsteps: [{sources: [{local: dir}]}]\n", "it leads out of the tree by a symbolic link"},
+		"go":             {"dir", ".", "a/pkg.yaml", "name: a\nfinalize: [{}]\nsteps: [{sources: [{go: dir}]}]\n", "it leads out of the tree by a symbolic link"},
 		"directory link": {"b", ".", "", "", ""},
 	} {
 		t.Run(name, func(t *testing.T) {

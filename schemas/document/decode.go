@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"reflect"
+	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"go.yaml.in/yaml/v3"
@@ -174,7 +176,7 @@ func (d *decoder) custom(n *yaml.Node, p reflect.Value) bool {
 
 func (d *decoder) structure(n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(n, "", "expected a mapping, this is %s", kindName(n))
+		d.fail(n, mappingHint(n), "expected a mapping, this is %s", kindName(n))
 
 		return
 	}
@@ -184,7 +186,12 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value) {
 	for key, child := range d.pairs(n) {
 		index, ok := known.index[key.Value]
 		if !ok {
-			d.fail(key, Suggest(key.Value, known.names), "unknown key %q", key.Value)
+			hint := Suggest(key.Value, known.names)
+			if strings.HasPrefix(key.Value, "\u00a0") {
+				hint = "it begins with a no-break space; indent with ordinary ones"
+			}
+
+			d.fail(key, hint, "unknown key %q", key.Value)
 
 			continue
 		}
@@ -195,7 +202,7 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value) {
 
 func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.MappingNode {
-		d.fail(n, "", "expected a mapping, this is %s", kindName(n))
+		d.fail(n, mappingHint(n), "expected a mapping, this is %s", kindName(n))
 
 		return
 	}
@@ -217,7 +224,7 @@ func (d *decoder) mapping(n *yaml.Node, v reflect.Value) {
 
 func (d *decoder) sequence(n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.SequenceNode {
-		d.fail(n, "", "expected a list, this is %s", kindName(n))
+		d.fail(n, listHint(n, v.Type().Elem()), "expected a list, this is %s", kindName(n))
 
 		return
 	}
@@ -232,7 +239,13 @@ func (d *decoder) sequence(n *yaml.Node, v reflect.Value) {
 
 func (d *decoder) scalar(n *yaml.Node, v reflect.Value) {
 	if n.Kind != yaml.ScalarNode {
-		d.fail(n, "", "expected %s, this is %s", typeName(v), kindName(n))
+		d.fail(n, scalarHint(n), "expected %s, this is %s", typeName(v), kindName(n))
+
+		return
+	}
+
+	if n.Style&yaml.TaggedStyle != 0 && !slices.Contains(coreTags, n.Tag) {
+		d.fail(n, "remove it", "the tag %s has no meaning here", n.Tag)
 
 		return
 	}
@@ -246,7 +259,7 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value) {
 	if v.Type() == durationType {
 		duration, err := time.ParseDuration(n.Value)
 		if err != nil {
-			d.fail(n, "", "%q is not a duration such as 30s or 1h30m", n.Value)
+			d.fail(n, durationHint(n.Value), "%q is not a duration such as 30s or 1h30m", n.Value)
 		}
 
 		v.SetInt(int64(duration))
@@ -257,33 +270,5 @@ func (d *decoder) scalar(n *yaml.Node, v reflect.Value) {
 	// The YAML library knows the ways to write a number or a boolean.
 	if err := n.Decode(v.Addr().Interface()); err != nil {
 		d.fail(n, "", "%s is not %s", strconv.Quote(n.Value), typeName(v))
-	}
-}
-
-func kindName(n *yaml.Node) string {
-	switch n.Kind {
-	case yaml.MappingNode:
-		return "a mapping"
-	case yaml.SequenceNode:
-		return "a list"
-	default:
-		return fmt.Sprintf("the single value %q", n.Value)
-	}
-}
-
-func typeName(v reflect.Value) string {
-	switch v.Kind() {
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int, reflect.Int8, reflect.Int16, reflect.Int32, reflect.Int64:
-		return "an integer"
-	case reflect.Uint, reflect.Uint8, reflect.Uint16, reflect.Uint32, reflect.Uint64:
-		return "a positive integer"
-	case reflect.Float32, reflect.Float64:
-		return "a number"
-	case reflect.String:
-		return "a text"
-	default:
-		return "a " + v.Type().String()
 	}
 }

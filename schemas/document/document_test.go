@@ -71,7 +71,7 @@ func TestDecode(t *testing.T) {
 		{
 			name: "not YAML",
 			in:   "name: x\n\tcount: 1\n",
-			err:  "f.yaml:2:1: not valid YAML: found a tab character that violates indentation\n    2 | \tcount: 1\n      | ^",
+			err:  "f.yaml:2:1: not valid YAML: a tab stands where spaces are needed; YAML is indented with spaces\n    2 | \tcount: 1\n      | ^",
 		},
 		{
 			name: "two documents",
@@ -170,7 +170,10 @@ func TestSuggest(t *testing.T) {
 }
 
 func FuzzDecode(f *testing.F) {
-	for _, seed := range []string{"name: x\n", "a: &a [*a]\n", "<<: {name: x}\n", "? [a]\n: b\n", "steps: [{run: [1]}]\n", "on: ~\n---\n"} {
+	for _, seed := range []string{
+		"name: x\n", "a: &a [*a]\n", "<<: {name: x}\n", "? [a]\n: b\n", "steps: [{run: [1]}]\n", "on: ~\n---\n",
+		"a: \"b\n", "a: [b\n", "\ta: b\n", "a: b: c\n", "a: *b\n", "a: @\n", "- a\nb: c\n", "%YAML 9\n---\n", "a: |x\n", "\xff\xfea", "a: \x07", "a\rb: c\r", "<<<<<<< x\n",
+	} {
 		f.Add([]byte(seed))
 	}
 

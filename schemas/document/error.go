@@ -23,7 +23,12 @@ type Error struct {
 	Hint string
 	// Text is the offending line as written.
 	Text string
+	// Err tells programs what kind of finding it is; nil for most.
+	Err error
 }
+
+// Unwrap gives Err to errors.Is.
+func (e *Error) Unwrap() error { return e.Err }
 
 // Error formats the finding as file:line:column: message; hint, followed by
 // the offending line with a caret when it is known.
@@ -114,6 +119,27 @@ func (e Errors) OrNil() error {
 	return e
 }
 
+// Unique is the list in order of position, without what it says twice about
+// the same place.
+func (e Errors) Unique() Errors {
+	_ = e.OrNil() // sorts
+
+	type key struct {
+		file, message string
+		line, column  int
+	}
+
+	seen := map[key]bool{}
+
+	return slices.DeleteFunc(e, func(one *Error) bool {
+		k := key{one.File, one.Message, one.Line, one.Column}
+		again := seen[k]
+		seen[k] = true
+
+		return again
+	})
+}
+
 // Join collects the findings of several errors into one list. An error that
 // is not a finding is kept as one about file as a whole.
 func Join(file string, errs ...error) Errors {
@@ -156,17 +182,22 @@ func At(file string, data []byte, n *yaml.Node, format string, args ...any) *Err
 const maxLine = 200
 
 func lineOf(data []byte, line int) string {
+	// YAML takes a carriage return alone for the end of a line, too.
+	if bytes.IndexByte(data, '\r') >= 0 {
+		data = bytes.ReplaceAll(data, []byte("\r\n"), []byte("\n"))
+		data = bytes.ReplaceAll(data, []byte("\r"), []byte("\n"))
+	}
+
 	for range line - 1 {
-		_, rest, found := bytes.Cut(data, []byte("\n"))
-		if !found {
+		end := bytes.IndexByte(data, '\n')
+		if end < 0 {
 			return ""
 		}
 
-		data = rest
+		data = data[end+1:]
 	}
 
 	text, _, _ := bytes.Cut(data, []byte("\n"))
-	text = bytes.TrimRight(text, "\r")
 
 	if runes := []rune(string(text)); len(runes) > maxLine {
 		return string(runes[:maxLine]) + "…"

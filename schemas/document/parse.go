@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"regexp"
 	"slices"
-	"strconv"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -34,7 +32,7 @@ func Parse(file string, data []byte) ([]*yaml.Node, error) {
 		}
 
 		if err != nil {
-			return nil, Errors{syntaxError(file, data, err)}
+			return nil, Errors{syntax(file, data, err)}
 		}
 
 		if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {
@@ -49,23 +47,6 @@ func Parse(file string, data []byte) ([]*yaml.Node, error) {
 
 		roots = append(roots, root)
 	}
-}
-
-var yamlLine = regexp.MustCompile(`^(?:yaml: )?(?:line (\d+): )?`)
-
-// syntaxError takes the line out of the YAML library's message.
-func syntaxError(file string, data []byte, err error) *Error {
-	message := err.Error()
-	e := &Error{File: file}
-
-	m := yamlLine.FindStringSubmatch(message)
-	e.Message = "not valid YAML: " + message[len(m[0]):]
-
-	if line, convErr := strconv.Atoi(m[1]); convErr == nil {
-		e.Line, e.Column, e.Text = line, 1, lineOf(data, line)
-	}
-
-	return e
 }
 
 // checkExpansion counts the nodes that root has when aliases are followed.

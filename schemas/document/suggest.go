@@ -8,15 +8,19 @@ import (
 
 // Suggest gives `did you mean "x"?` for the candidate nearest to word, or an
 // empty string when none is near enough to be meant. The nearest is the one
-// with the fewest edits; the first in order wins a tie.
+// with the fewest edits; the first in order wins a tie. A candidate that ends
+// with word after a slash is meant, too: amd64 for linux/amd64.
 func Suggest(word string, candidates []string) string {
 	sorted := slices.Clone(candidates)
 	slices.Sort(sorted)
 
-	best, bestDistance := "", max(1, len(word)/3)+1
+	word = strings.Trim(word, "“”„‟‘’‚‛«» \u00a0")
+
+	// At least one character must be right.
+	best, bestDistance := "", min(max(1, len(word)/3)+1, len(word))
 
 	for _, c := range sorted {
-		if strings.EqualFold(c, word) {
+		if strings.EqualFold(c, word) || word != "" && strings.HasSuffix(c, "/"+word) {
 			return fmt.Sprintf("did you mean %q?", c)
 		}
 

@@ -20,6 +20,12 @@ var Documents = []Document{
 	{"pkg", "pkg.yaml", "a package's recipe"},
 	{"root", "Pkgfile, or pkg.yaml at the root", "the root document of a package tree"},
 	{"vars", "vars.yaml", "template variables of a directory"},
+	{"debian", "debian.yaml", "the packages of a bootstrap userland"},
+	{"debian-lock", "debian.lock.yaml", "the pinned packages of a bootstrap userland"},
+	{"profile", "a profile of the imager", "what a boot asset is made of"},
+	{"machineconfig", "a machine configuration or a patch", "the documents that configure a machine"},
+	{"policy", "a verification policy", "which images must be signed, and by whom"},
+	{"clientconfig", "talosconfig", "the clusters that a client talks to"},
 }
 
 //go:embed files/*.json

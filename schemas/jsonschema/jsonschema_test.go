@@ -1,7 +1,7 @@
 package jsonschema_test
 
 import (
-	"bytes"
+	"errors"
 	"flag"
 	"os"
 	"path/filepath"
@@ -9,49 +9,49 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
-	oracle "github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
 
+	"github.com/akmon-os/akmon/schemas/clientconfig"
 	"github.com/akmon-os/akmon/schemas/document"
 	"github.com/akmon-os/akmon/schemas/jsonschema"
+	"github.com/akmon-os/akmon/schemas/jsonschema/schematest"
+	"github.com/akmon-os/akmon/schemas/machineconfig"
+	"github.com/akmon-os/akmon/schemas/machineconfig/documents"
+	"github.com/akmon-os/akmon/schemas/machineconfig/v1alpha1"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
+	"github.com/akmon-os/akmon/schemas/policy"
+	"github.com/akmon-os/akmon/schemas/profile"
 )
 
-var update = flag.Bool("update", false, "write the schemas anew")
+var _ = flag.Bool("update", false, "write the schemas anew")
 
 var sources = map[string]reflect.Type{
 	"pkg":  reflect.TypeFor[pkgtree.Package](),
 	"root": reflect.TypeFor[pkgtree.Root](),
 	"vars": reflect.TypeFor[map[string]string](),
+
+	"profile":      reflect.TypeFor[profile.Profile](),
+	"clientconfig": reflect.TypeFor[clientconfig.Config](),
+	"policy":       reflect.TypeFor[policy.Policy](),
 }
 
 func TestUpToDate(t *testing.T) {
-	about := comments(t, "../pkgtree")
+	about := schematest.Comments(t, "../pkgtree", "../profile", "../clientconfig", "../policy", "../machineconfig/v1alpha1", "../machineconfig/documents")
 
-	for _, name := range jsonschema.Names() {
-		want, err := jsonschema.Generate(name, sources[name], about)
-		if err != nil {
-			t.Fatal(err)
-		}
-
-		if *update {
-			if err := os.WriteFile(filepath.Join("files", name+".json"), want, 0o644); err != nil {
-				t.Fatal(err)
-			}
-
-			continue
-		}
-
-		got, err := jsonschema.Get(name)
-		if err != nil {
-			t.Fatal(err)
-		}
-
-		if diff := cmp.Diff(string(want), string(got)); diff != "" {
-			t.Errorf("%s is out of date, run go test ./schemas/jsonschema -update (-want +got):\n%s", name, diff)
-		}
+	for name, source := range sources {
+		schematest.UpToDate(t, ".", name, func() ([]byte, error) { return jsonschema.Generate(name, source, about) })
 	}
+
+	kinds := map[string]reflect.Type{}
+
+	for _, kind := range documents.Kinds() {
+		doc, _ := documents.New(kind)
+		kinds[kind] = reflect.TypeOf(doc).Elem()
+	}
+
+	schematest.UpToDate(t, ".", "machineconfig", func() ([]byte, error) {
+		return jsonschema.GenerateKinds("machineconfig", reflect.TypeFor[v1alpha1.Document](), documents.APIVersion, kinds, about)
+	})
 }
 
 func TestUnknownName(t *testing.T) {
@@ -61,62 +61,32 @@ func TestUnknownName(t *testing.T) {
 	}
 }
 
-func compile(t testing.TB, name string) *oracle.Schema {
-	t.Helper()
-
-	raw, err := jsonschema.Get(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	doc, err := oracle.UnmarshalJSON(bytes.NewReader(raw))
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	compiler := oracle.NewCompiler()
-	if err := compiler.AddResource(name, doc); err != nil {
-		t.Fatal(err)
-	}
-
-	s, err := compiler.Compile(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return s
-}
-
-// value is a document as a JSON Schema sees it: YAML 1.2's types, in which a
-// date is a text.
-func value(t testing.TB, text string) any {
-	t.Helper()
-
-	var root yaml.Node
-	if err := yaml.Unmarshal([]byte(text), &root); err != nil {
-		t.Fatal(err)
-	}
-
-	var dates func(n *yaml.Node)
-
-	dates = func(n *yaml.Node) {
-		if n.Tag == "!!timestamp" {
-			n.Tag = "!!str"
+// decode gives what says whether a document is right, by the name of its
+// schema.
+var decode = map[string]func(text string) error{
+	"pkg":          func(text string) error { return document.Decode("x.yaml", []byte(text), &recipe{}) },
+	"root":         func(text string) error { return document.Decode("x.yaml", []byte(text), &pkgtree.Root{}) },
+	"vars":         func(text string) error { return document.Decode("x.yaml", []byte(text), &map[string]string{}) },
+	"policy":       func(text string) error { _, err := policy.Load("x.yaml", []byte(text)); return err },
+	"profile":      func(text string) error { _, err := profile.Load("x.yaml", []byte(text)); return err },
+	"clientconfig": func(text string) error { _, err := clientconfig.Decode("x.yaml", []byte(text)); return err },
+	"machineconfig": func(text string) error {
+		c, _, err := machineconfig.Decode("x.yaml", []byte(text))
+		if err != nil {
+			return err
 		}
 
-		for _, child := range n.Content {
-			dates(child)
+		// What is missing is no matter: a patch has few keys.
+		var wrong []error
+
+		for _, e := range document.Join("x.yaml", c.Validate(machineconfig.ModeContainer)) {
+			if !strings.Contains(e.Message, "required") && !strings.Contains(e.Message, "missing") && !strings.Contains(e.Message, "needs") {
+				wrong = append(wrong, e)
+			}
 		}
-	}
 
-	dates(&root)
-
-	var v any
-	if err := root.Decode(&v); err != nil {
-		t.Fatal(err)
-	}
-
-	return v
+		return errors.Join(wrong...)
+	},
 }
 
 // recipe is a package's document as the compiler decodes it.
@@ -136,39 +106,75 @@ func (r *recipe) UnmarshalYAML(n *yaml.Node) error {
 	return append(append(wrong, missing...), document.Join("", document.DecodeNode("", nil, n, &r.Package))...).OrNil()
 }
 
-// What the compiler takes, the schemas take, and what one refuses the other
-// does, too.
+// What a decoder takes, the schema takes, and what one refuses the other does,
+// too, but for what a schema can't see.
 func TestAgreement(t *testing.T) {
 	sums := "sha256: " + strings.Repeat("a", 64) + ", sha512: " + strings.Repeat("b", 128)
 
-	for name, into := range map[string]func() any{
-		"pkg":  func() any { return &recipe{} },
-		"root": func() any { return &pkgtree.Root{} },
-		"vars": func() any { return &map[string]string{} },
-	} {
-		schema := compile(t, name)
-		raw, err := os.ReadFile(filepath.Join("testdata", name+".txt"))
+	for name, decode := range decode {
+		raw, err := os.ReadFile("testdata/" + name + ".txt")
 		if err != nil {
 			t.Fatal(err)
 		}
 
-		for _, text := range strings.Split(string(raw), "\n---\n") {
+		for _, text := range strings.Split(strings.TrimSuffix(string(raw), "\n"), "\n---\n") {
 			text = strings.ReplaceAll(text, "SUMS", sums)
 			verdict, text, _ := strings.Cut(text, "\n")
 
-			byCompiler := document.Decode("x.yaml", []byte(text), into())
-			bySchema := schema.Validate(value(t, text))
+			byDecoder, bySchema := decode(text), schematest.Validate(t, name, text)
 
-			if want := verdict == "# valid"; (byCompiler == nil) != want || (bySchema == nil) != want {
-				t.Errorf("%s %s:\n%s\ncompiler: %v\nschema: %v", name, verdict, text, byCompiler, bySchema)
+			if (byDecoder == nil) != (verdict == "# valid") || (bySchema == nil) != (verdict != "# wrong") {
+				t.Errorf("%s %s:\n%s\ndecoder: %v\nschema: %v", name, verdict, text, byDecoder, bySchema)
 			}
+		}
+	}
+}
+
+// Whole documents of the tests next door, and what we write ourselves.
+func TestGoodDocuments(t *testing.T) {
+	for name, pattern := range map[string]string{
+		"machineconfig": "../machineconfig/testdata/*.yaml",
+		"clientconfig":  "../machineconfig/generate/testdata/*/talosconfig",
+	} {
+		paths, err := filepath.Glob(pattern)
+		if err != nil || len(paths) == 0 {
+			t.Fatalf("no documents in %s: %v", pattern, err)
+		}
+
+		generated, _ := filepath.Glob("../machineconfig/generate/testdata/*/*.yaml")
+		if name == "machineconfig" {
+			paths = append(paths, generated...)
+		}
+
+		for _, path := range paths {
+			text, err := os.ReadFile(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+
+			if err := schematest.Validate(t, name, string(text)); err != nil {
+				t.Errorf("%s: %v", path, err)
+			}
+		}
+	}
+
+	for _, name := range profile.Names() {
+		p, _ := profile.Named(name)
+
+		text, err := p.YAML()
+		if err != nil {
+			t.Fatal(err)
+		}
+
+		if err := schematest.Validate(t, "profile", string(text)); err != nil {
+			t.Errorf("%s: %v\n%s", name, err, text)
 		}
 	}
 }
 
 // As written, before the templates are rendered, a recipe is valid as well.
 func TestTemplates(t *testing.T) {
-	if err := compile(t, "pkg").Validate(value(t, `
+	if err := schematest.Validate(t, "pkg", `
 name: "{{ .NAME }}"
 variant: '{{ if eq .ARCH "x" }}alpine{{ else }}scratch{{ end }}'
 dependencies:
@@ -181,7 +187,7 @@ steps:
       - url: "{{ .URL }}"
         sha256: "{{ .SHA256 }}"
         sha512: "{{ .SHA512 }}"
-`)); err != nil {
+`); err != nil {
 		t.Error(err)
 	}
 }

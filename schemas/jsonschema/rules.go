@@ -30,6 +30,14 @@ func byArchitecture(value schema) schema {
 // id is what secrets, agents and reusable steps are called.
 const id = `^[A-Za-z0-9][A-Za-z0-9._-]*$`
 
+// given is a single value that says something.
+func given() schema { return schema{"type": []string{"string", "number", "boolean"}, "minLength": 1} }
+
+// inTree is a path that does not match what leads out of the tree.
+func inTree(outside string) schema {
+	return schema{"allOf": []schema{given(), {"not": schema{"type": "string", "pattern": outside}}}}
+}
+
 // types are those that decode themselves from something other than their
 // fields.
 var types = map[reflect.Type]schema{
@@ -37,8 +45,8 @@ var types = map[reflect.Type]schema{
 	reflect.TypeFor[pkgtree.SSH]():         {"anyOf": []schema{like(id), {"type": "number"}}},
 	reflect.TypeFor[pkgtree.Strip]():       {"anyOf": []schema{{"type": "integer", "minimum": 0, "maximum": 99}, template()}},
 	reflect.TypeFor[pkgtree.Epoch](): {"anyOf": []schema{
-		{"type": "integer", "minimum": 0},
-		{"type": "string", "pattern": `^[0-9]{4}-[0-9]{2}-[0-9]{2}([Tt].*)?$|^[0-9]+$`},
+		{"type": "integer", "minimum": 0, "exclusiveMaximum": 1 << 40},
+		{"type": "string", "pattern": `^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])([Tt].*)?$|^[0-9]+$`},
 	}},
 }
 
@@ -59,7 +67,16 @@ var properties = map[string]schema{
 	"Step.tmpDir":           like(`^/+[^/]`),
 	"Step.cachePaths":       {"type": []string{"array", "null"}, "items": like(`^/+[^/]`)},
 	"Step.env":              {"type": []string{"object", "null"}, "additionalProperties": byArchitecture(textRef()), "propertyNames": schema{"pattern": `^[^=]+$`}},
-	"Source.url":            like(`^https?://[^/]+`),
+	"Source.url":            like(`^https?://[^/\s?#]+([/?#]|$)`),
+	"Source.local":          inTree(`^/|^\.\.(/|$)`),
+	"Source.go":             inTree(`^/|^\.\.(/|$)`),
+	"Source.from":           {"allOf": []schema{textRef(), {"not": schema{"type": "string", "pattern": `^/*\.\.(/|$)`}}}},
+	"Source.destination":    {"allOf": []schema{textRef(), {"not": schema{"type": "string", "pattern": `^/*\.\.(/|$)`}}}},
+	"Dependency.stage":      given(),
+	"Dependency.image":      given(),
+	"Dependency.debian":     inTree(`^/`),
+	"Package.install":       {"type": []string{"array", "null"}, "items": given()},
+	"Package.licenses":      {"type": []string{"array", "null"}, "items": given()},
 	"Source.sha256":         {"anyOf": []schema{like(`^[0-9a-f]{64}$`), {"type": "number"}}},
 	"Source.sha512":         {"anyOf": []schema{like(`^[0-9a-f]{128}$`), {"type": "number"}}},
 	"Step.use":              {"anyOf": []schema{like(id), {"type": []string{"number", "null"}}}},

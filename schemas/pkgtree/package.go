@@ -21,8 +21,9 @@ type Package struct {
 	// Name is unique in the tree; other packages refer to it by `stage`.
 	Name string `yaml:"name"`
 	// Version, Licenses (SPDX identifiers or expressions), Homepage and
-	// Upstream (where newer versions appear) describe what is packaged.
-	// They are Akmon's additions and feed image labels and the SBOM.
+	// Upstream (where newer versions appear, see forge/update) describe what
+	// is packaged. They are Akmon's additions and feed image labels and the
+	// SBOM.
 	Version  string   `yaml:"version,omitempty"`
 	Licenses []string `yaml:"licenses,omitempty"`
 	Homepage string   `yaml:"homepage,omitempty"`
@@ -91,7 +92,7 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
-	c.noEmptyEntries("dependencies", "steps", "finalize", "outputs")
+	c.noEmptyEntries("dependencies", "steps", "finalize", "outputs", "install", "licenses")
 	c.packageName(p.Name, "the package")
 
 	c.oneOf("variant", string(p.Variant), string(Alpine), string(Scratch))
@@ -104,7 +105,7 @@ func (p *Package) UnmarshalYAML(n *yaml.Node) error {
 // packageName reports a name that no package may have, and the lack of one.
 func (c *checker) packageName(name, of string) {
 	switch {
-	case name == "" && c.clean("name"):
+	case name == "" && c.clean("name") && !c.misspelt("name"):
 		c.fail([]string{"name"}, "%s has no name", of)
 	case name != "" && !namePattern.MatchString(name):
 		c.fail([]string{"name"}, "%q is not a package name: use letters, digits and . _ + -, and begin with a letter or a digit", name)

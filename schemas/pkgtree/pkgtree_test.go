@@ -122,3 +122,20 @@ func FuzzPackage(f *testing.F) {
 		}
 	})
 }
+
+func FuzzRoot(f *testing.F) {
+	for _, seed := range []string{
+		"format: v1alpha2\n", "format: [v1alpha2]\nepoch: {a: b}\n", "vars: {A: {{ .B }}}\n", "name: a\n", "epoch: 2026-01-31T00:00:00+25:00\n",
+		"labels: [a]\nvars: ~\n", "epoch: 99999999999999999999\n", "fromat: x\n",
+	} {
+		f.Add([]byte(seed))
+	}
+
+	f.Fuzz(func(_ *testing.T, data []byte) {
+		var r pkgtree.Root
+
+		if err := document.Decode("Pkgfile", data, &r); err != nil {
+			_ = err.Error()
+		}
+	})
+}

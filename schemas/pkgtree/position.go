@@ -2,6 +2,7 @@ package pkgtree
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -80,6 +81,10 @@ func decode(n *yaml.Node, v any) *checker {
 	c := &checker{node: n}
 	c.errs = document.Join("", document.DecodeNode("", nil, n, v))
 
+	if len(c.errs) > 0 {
+		c.hintKeys(hintsFor(v))
+	}
+
 	return c
 }
 
@@ -89,7 +94,10 @@ func (c *checker) fail(keys []string, format string, args ...any) {
 }
 
 func (c *checker) failHint(keys []string, hint, format string, args ...any) {
-	p := valueAt(c.node, keys...)
+	c.failAt(valueAt(c.node, keys...), hint, format, args...)
+}
+
+func (c *checker) failAt(p Position, hint, format string, args ...any) {
 	c.errs = append(c.errs, &document.Error{
 		Line: p.line(), Column: p.Column, Message: fmt.Sprintf(format, args...), Hint: hint,
 	})
@@ -121,9 +129,17 @@ func (c *checker) clean(key string) bool {
 	return true
 }
 
+// misspelt tells whether a key that is not there was likely meant by one that
+// is unknown.
+func (c *checker) misspelt(key string) bool {
+	hint := fmt.Sprintf("did you mean %q?", key)
+
+	return slices.ContainsFunc(c.errs, func(e *document.Error) bool { return e.Hint == hint })
+}
+
 // oneOf reports a value that is not among the allowed ones.
 func (c *checker) oneOf(key, value string, allowed ...string) {
-	if value == "" && !c.has(key) {
+	if value == "" && (!c.has(key) || !c.clean(key)) {
 		return
 	}
 
@@ -133,7 +149,36 @@ func (c *checker) oneOf(key, value string, allowed ...string) {
 		}
 	}
 
-	c.failHint([]string{key}, document.Suggest(value, allowed), "%s must be %s, not %q", key, strings.Join(allowed, " or "), value)
+	hint := document.Suggest(value, allowed)
+	if meant := otherValues[key][value]; meant != "" {
+		hint = fmt.Sprintf("did you mean %q?", meant)
+	}
+
+	last := len(allowed) - 1
+	list := strings.Join(allowed[:last], ", ") + " or " + allowed[last]
+
+	if last == 0 {
+		list = allowed[0]
+	}
+
+	if value == "" {
+		c.failHint([]string{key}, hint, "%s is empty; it must be %s", key, list)
+	} else {
+		c.failHint([]string{key}, hint, "%s must be %s, not %q", key, list, value)
+	}
+}
+
+// keyOf is where name stands in the mapping at key.
+func (c *checker) keyOf(key, name string) Position {
+	if m := lookup(c.node, key); m != nil && m.Kind == yaml.MappingNode {
+		for i := 0; i < len(m.Content); i += 2 {
+			if m.Content[i].Value == name {
+				return at(m.Content[i])
+			}
+		}
+	}
+
+	return valueAt(c.node, key)
 }
 
 // noEmptyEntries reports entries of lists that say nothing: a dash and no more.

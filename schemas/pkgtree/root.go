@@ -1,6 +1,7 @@
 package pkgtree
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -51,7 +52,10 @@ func (r *Root) UnmarshalYAML(n *yaml.Node) error {
 	case c.has("name") && !c.has("format"):
 		c.errs = nil
 		c.fail(nil, "this is a recipe, but the document at the root of a tree must say `format: %s`; move it to a directory of its own", Format)
-	case !c.has("format") && c.clean("format"):
+	case !c.has("format") && !c.has("vars") && !c.has("labels") && !c.has("epoch") && !c.misspelt("format"):
+		c.errs = nil
+		c.fail(nil, "this is not the root document of a package tree, which says `format: %s`", Format)
+	case !c.has("format") && !c.misspelt("format"):
 		c.fail(nil, "the root document must say `format: %s`", Format)
 	case c.has("format"):
 		c.oneOf("format", r.Format, Format)
@@ -101,6 +105,10 @@ func (e *Epoch) UnmarshalYAML(n *yaml.Node) error {
 				return nil
 			}
 		}
+	}
+
+	if n.Kind != yaml.ScalarNode {
+		return errors.New("a time is a single value: write seconds since 1970, a date such as 2026-01-31, or RFC 3339")
 	}
 
 	return fmt.Errorf("%q is not a time: write seconds since 1970, a date such as 2026-01-31, or RFC 3339", n.Value)

@@ -48,7 +48,7 @@ func (s *SBOM) UnmarshalYAML(n *yaml.Node) error {
 		return c.err()
 	}
 
-	if !path.IsAbs(s.OutputPath) {
+	if !path.IsAbs(s.OutputPath) && c.clean("outputPath") && !c.misspelt("outputPath") {
 		c.fail([]string{"outputPath"}, "outputPath must be an absolute path in the build")
 	}
 

@@ -94,9 +94,8 @@ func (s *Source) UnmarshalYAML(n *yaml.Node) error {
 }
 
 func (s *Source) checkURL(c *checker) {
-	u, err := url.Parse(s.URL)
-	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" {
-		c.fail([]string{"url"}, "%q is not an http or https URL", s.URL)
+	if hint, ok := urlHint(s.URL); !ok {
+		c.failHint([]string{"url"}, hint, "%q is not an http or https URL", s.URL)
 	} else if s.FileName() == "" {
 		c.fail([]string{"url"}, "the URL does not end in a file name; give a destination")
 	}

@@ -93,7 +93,7 @@ func (s *Source) checkGit(c *checker) {
 			"%q is not a commit: 40 or 64 lower-case hexadecimal digits are wanted", s.Commit)
 	case s.Ref != "" && (!refPattern.MatchString(s.Ref) || strings.Contains(s.Ref, "..") || strings.HasSuffix(s.Ref, ".lock")):
 		c.fail([]string{"ref"}, "%q is not the name of a branch or a tag", s.Ref)
-	case s.Commit == "" && s.Ref == "" && c.clean("commit") && c.clean("ref"):
+	case s.Commit == "" && s.Ref == "" && c.clean("commit") && c.clean("ref") && !c.misspelt("commit") && !c.misspelt("ref"):
 		c.fail([]string{"commit", "git"}, "the source has no commit")
 	}
 
@@ -123,6 +123,12 @@ var sumHints = map[string]string{
 }
 
 func (s *Source) checkSums(c *checker, kind string) {
+	if s.SHA256 == "" && s.SHA512 == "" && !c.has("sha256") && !c.has("sha512") && !c.misspelt("sha256") && !c.misspelt("sha512") {
+		c.failHint([]string{kind}, sumHints[kind], "the source has neither sha256 nor sha512; both are needed")
+
+		return
+	}
+
 	for _, sum := range []struct {
 		key, value string
 		digits     int
@@ -131,11 +137,13 @@ func (s *Source) checkSums(c *checker, kind string) {
 		{"sha512", s.SHA512, 128},
 	} {
 		switch {
+		case sum.value == "" && (!c.clean(sum.key) && c.has(sum.key) || c.misspelt(sum.key)):
 		case sum.value == "":
 			c.failHint([]string{sum.key, kind}, sumHints[kind], "the source has no %s", sum.key)
-		case len(sum.value) != sum.digits || strings.Trim(sum.value, "0123456789abcdef") != "":
-			c.fail([]string{sum.key}, "%s must be %d lower-case hexadecimal digits, this is %d characters",
-				sum.key, sum.digits, len(sum.value))
+		default:
+			if message, hint := wrongSum(sum.value, sum.digits); message != "" {
+				c.failHint([]string{sum.key}, hint, "%s must be %d lower-case hexadecimal digits, %s", sum.key, sum.digits, message)
+			}
 		}
 	}
 }

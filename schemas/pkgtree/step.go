@@ -141,7 +141,7 @@ func (s *Step) UnmarshalYAML(n *yaml.Node) error {
 
 	for _, key := range slices.Sorted(maps.Keys(s.Env)) {
 		if key == "" || strings.ContainsAny(key, "=\x00") {
-			c.fail([]string{"env"}, "%q cannot be the name of an environment variable", key)
+			c.failAt(c.keyOf("env", key), "", "%q cannot be the name of an environment variable", key)
 		}
 	}
 
@@ -151,6 +151,10 @@ func (s *Step) UnmarshalYAML(n *yaml.Node) error {
 // UnmarshalYAML decodes the script and notes how far it reaches.
 func (i *Instruction) UnmarshalYAML(n *yaml.Node) error {
 	if n.Kind != yaml.ScalarNode {
+		if n.Kind == yaml.MappingNode && n.Style&yaml.FlowStyle == 0 {
+			return errors.New("an instruction is a text, and a colon with a space makes this a mapping; quote it or write it as a block (|)")
+		}
+
 		return errors.New("an instruction is a text; quote it or write it as a block (|)")
 	}
 

@@ -101,25 +101,24 @@ func (x *execution) leave() string {
 	return ""
 }
 
-// need refuses to print a variable that is not set. It looks only where the
-// dot is the variables; elsewhere text/template has its own rules.
-func (x *execution) need(dot any, name string, offset int) (string, error) {
+// need notes a variable that is to be printed and is not set. It looks only
+// where the dot is the variables; elsewhere text/template has its own rules.
+func (x *execution) need(dot any, name string, offset int) string {
 	vars, ok := dot.(map[string]string)
 	if !ok {
-		return "", nil
+		return ""
 	}
 
-	if _, set := vars[name]; set || x.failure != nil {
-		return "", nil
+	if _, set := vars[name]; !set {
+		x.also(&failure{
+			offset:  offset,
+			message: fmt.Sprintf("variable %s is not set", name),
+			hint:    document.Suggest(name, slices.Collect(maps.Keys(vars))),
+			kind:    ErrNotSet,
+		})
 	}
 
-	x.failure = &failure{
-		offset:  offset,
-		message: fmt.Sprintf("variable %s is not set", name),
-		hint:    document.Suggest(name, slices.Collect(maps.Keys(vars))),
-	}
-
-	return "", x.failure
+	return ""
 }
 
 var errorType = reflect.TypeFor[error]()

@@ -2,6 +2,7 @@ package render
 
 import (
 	"bytes"
+	"fmt"
 	"slices"
 	"strings"
 	"text/template/parse"
@@ -24,7 +25,6 @@ type preparation struct {
 	x         *execution
 	functions map[string]bool
 	buildArgs []string
-	failure   *failure
 }
 
 func (p *preparation) list(l *parse.ListNode) {
@@ -115,18 +115,19 @@ func (p *preparation) function(n *parse.IdentifierNode) {
 		return
 	}
 
-	if p.failure != nil && p.failure.offset <= int(n.Pos) {
-		return
+	f := &failure{offset: int(n.Pos)}
+	_, variable := p.x.vars[n.Ident]
+
+	switch {
+	case isVolatile(n.Ident):
+		f.message = "function " + n.Ident + " is not hermetic: its result is not the same everywhere and always"
+	case variable:
+		f.message, f.hint = "function "+n.Ident+" is not defined", fmt.Sprintf("did you mean the variable %q?", "."+n.Ident)
+	default:
+		f.message, f.hint = "function "+n.Ident+" is not defined", document.Suggest(n.Ident, functionNames())
 	}
 
-	p.failure = &failure{offset: int(n.Pos)}
-
-	if isVolatile(n.Ident) {
-		p.failure.message = "function " + n.Ident + " is not hermetic: its result is not the same everywhere and always"
-	} else {
-		p.failure.message = "function " + n.Ident + " is not defined"
-		p.failure.hint = document.Suggest(n.Ident, functionNames())
-	}
+	p.x.also(f)
 }
 
 // permissive functions have a meaning for variables that are not set.

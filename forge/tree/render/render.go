@@ -2,10 +2,10 @@ package render
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
-	"strings"
 	"text/template"
 	"text/template/parse"
 
@@ -47,8 +47,10 @@ func Render(file string, src []byte, vars map[string]string) (*Result, error) {
 
 	x := &execution{file: file, src: src, vars: vars}
 
-	if err := x.run(); err != nil {
-		return nil, document.Errors{x.finding(err)}
+	err := x.run()
+
+	if found := x.findings(err); len(found) > 0 {
+		return nil, found
 	}
 
 	return &Result{Text: x.out.Bytes(), Map: &Map{segments: x.segments, source: src, text: x.out.Bytes()}}, nil
@@ -72,13 +74,20 @@ type execution struct {
 
 	// failure is what stopped the execution, when it was this package.
 	failure *failure
+	// others are the failures that stop nothing, so that all of them are
+	// found: variables that are not set, functions that are not defined.
+	others []*failure
 }
+
+// ErrNotSet is the kind of the findings about variables that are not set.
+var ErrNotSet = errors.New("variable is not set")
 
 // failure is an error whose place is known.
 type failure struct {
 	offset  int
 	message string
 	hint    string
+	kind    error
 }
 
 func (f *failure) Error() string { return f.message }
@@ -99,8 +108,8 @@ func (x *execution) run() error {
 		prep.list(trees[tree].Root)
 	}
 
-	if prep.failure != nil {
-		return prep.failure
+	if len(x.others) > 0 {
+		return nil
 	}
 
 	t := template.New(name).Funcs(x.functions(prep.functions))
@@ -164,62 +173,39 @@ func (x *execution) fail(format string, args ...any) error {
 	return x.failure
 }
 
-// finding turns an error of parsing or executing into one with a position.
-func (x *execution) finding(err error) *document.Error {
-	f, ok := err.(*failure) //nolint:errorlint // made in this package, never wrapped there
-	if !ok {
-		f = x.failure
+// maxFindings bounds the findings of one template.
+const maxFindings = 100
+
+// also notes a failure that stops nothing, once for each place.
+func (x *execution) also(f *failure) {
+	again := slices.ContainsFunc(x.others, func(o *failure) bool { return o.offset == f.offset })
+	if !again && len(x.others) < maxFindings {
+		x.others = append(x.others, f)
 	}
-
-	if f == nil {
-		f = x.parseError(err)
-	}
-
-	line, column := position(x.src, f.offset)
-	e := document.At(x.file, x.src, &yaml.Node{Line: line, Column: column}, "%s", f.message)
-	e.Hint = f.hint
-
-	return e
 }
 
-// parseError takes the place out of an error of text/template: "template:
-// NAME:LINE: message" or "template: NAME:LINE:BYTE: executing ...".
-func (x *execution) parseError(err error) *failure {
-	message := strings.TrimPrefix(err.Error(), "template: template:")
+// findings turns what went wrong into findings with positions; err is of
+// parsing or executing.
+func (x *execution) findings(err error) document.Errors {
+	all := x.others
 
-	var line, column int
-
-	if n, _ := fmt.Sscanf(message, "%d:%d:", &line, &column); n < 2 {
-		column = -1
-	}
-
-	if line > 0 {
-		for range 2 {
-			if number, rest, found := strings.Cut(message, ":"); found && strings.Trim(number, "0123456789") == "" {
-				message = rest
-			}
+	if err != nil {
+		f := x.failure
+		if f == nil {
+			f = x.parseError(err)
 		}
+
+		all = append(all, f)
 	}
 
-	message = strings.TrimSpace(message)
+	var found document.Errors
 
-	if _, rest, found := strings.Cut(message, ">: "); found && strings.HasPrefix(message, "executing ") {
-		message = rest
+	for _, f := range all {
+		line, column := position(x.src, f.offset)
+		e := document.At(x.file, x.src, &yaml.Node{Line: line, Column: column}, "%s", f.message)
+		e.Hint, e.Err = f.hint, f.kind
+		found = append(found, e)
 	}
 
-	// The template's name means nothing to the reader.
-	message = strings.ReplaceAll(message, "template:", "line ")
-
-	start := lineOffset(x.src, line)
-	offset := start + column
-
-	if column < 0 {
-		offset = start
-
-		if i := bytes.Index(lineAt(x.src, start), []byte("{{")); i >= 0 {
-			offset += i
-		}
-	}
-
-	return &failure{offset: min(offset, len(x.src)), message: "template: " + message}
+	return found.Unique()
 }

@@ -43,7 +43,7 @@ func TestRender(t *testing.T) {
 		},
 		{
 			name: "unclosed", in: "a\nb: {{ if .ARCH }}\n",
-			err: "f:3:1: template: unexpected EOF",
+			err: "f:2:4: template: this {{ if }} is not closed; {{ end }} is missing\n    2 | b: {{ if .ARCH }}\n      |    ^",
 		},
 		{
 			name: "bad syntax", in: "a\nb: {{ .ARCH ) }}\n",
@@ -51,7 +51,7 @@ func TestRender(t *testing.T) {
 		},
 		{
 			name: "failing function", in: "a\nb: {{ fail \"no way\" }}\n",
-			err: "f:2:7: template: error calling fail: no way\n    2 | b: {{ fail \"no way\" }}\n      |       ^",
+			err: "f:2:7: template: no way\n    2 | b: {{ fail \"no way\" }}\n      |       ^",
 		},
 		{
 			name: "undefined template", in: "{{ template \"x\" }}",

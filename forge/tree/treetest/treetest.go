@@ -2,7 +2,8 @@
 // as one text file each, and golden sections in them.
 //
 // A file is a comment followed by sections, each begun by a line "-- NAME --".
-// Sections whose name has no "WANT" prefix are files of the tree. With the
+// Sections whose name has no "WANT" prefix are files of the tree; the name
+// "LINK -> TARGET" makes a symbolic link. With the
 // flag -update the WANT sections are rewritten with what the test got; a
 // person reads the difference.
 package treetest
@@ -20,6 +21,9 @@ import (
 )
 
 var update = flag.Bool("update", false, "rewrite the WANT sections of the test data")
+
+// Update tells whether expectations are to be rewritten.
+func Update() bool { return *update }
 
 // wantPrefix begins the names of the sections that are expectations.
 const wantPrefix = "WANT"
@@ -43,7 +47,12 @@ func Each(t *testing.T, pattern string, f func(t *testing.T, a *Archive)) {
 	}
 
 	for _, path := range paths {
-		t.Run(strings.TrimSuffix(filepath.Base(path), filepath.Ext(path)), func(t *testing.T) {
+		name := strings.TrimSuffix(filepath.Base(path), filepath.Ext(path))
+		if strings.Contains(filepath.Dir(pattern), "*") {
+			name = filepath.Base(filepath.Dir(path)) + "/" + name
+		}
+
+		t.Run(name, func(t *testing.T) {
 			f(t, Read(t, path))
 		})
 	}
@@ -59,7 +68,11 @@ func Read(t testing.TB, path string) *Archive {
 	}
 
 	a := Parse(string(raw))
-	a.path = path
+
+	// A test may go to another directory before it writes.
+	if a.path, err = filepath.Abs(path); err != nil {
+		t.Fatal(err)
+	}
 
 	return a
 }
@@ -96,7 +109,7 @@ func (a *Archive) FS() fstest.MapFS {
 
 	for _, s := range a.sections {
 		if !strings.HasPrefix(s.name, wantPrefix) {
-			files[s.name] = &fstest.MapFile{Data: []byte(s.text), Mode: 0o644}
+			files[s.name] = &fstest.MapFile{Data: a.text(s), Mode: 0o644}
 		}
 	}
 

@@ -1,4 +1,4 @@
-package jsonschema_test
+package schematest
 
 import (
 	"go/ast"
@@ -15,14 +15,20 @@ import (
 // docLink is a reference in a Go comment.
 var docLink = regexp.MustCompile(`\[([A-Za-z.]+)\]`)
 
-// comments reads the documentation of the types in a directory of Go source. A
+// Comments reads the documentation of the types in directories of Go source. A
 // field without a comment has that of the field before it, if that names it.
-func comments(t *testing.T, dir string) jsonschema.Comments {
+func Comments(t testing.TB, dirs ...string) jsonschema.Comments {
 	t.Helper()
 
-	paths, err := filepath.Glob(filepath.Join(dir, "*.go"))
-	if err != nil || len(paths) == 0 {
-		t.Fatalf("no Go source in %s: %v", dir, err)
+	var paths []string
+
+	for _, dir := range dirs {
+		found, err := filepath.Glob(filepath.Join(dir, "*.go"))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("no Go source in %s: %v", dir, err)
+		}
+
+		paths = append(paths, found...)
 	}
 
 	all := jsonschema.Comments{}
@@ -37,7 +43,7 @@ func comments(t *testing.T, dir string) jsonschema.Comments {
 			if gen, ok := decl.(*ast.GenDecl); ok {
 				for _, spec := range gen.Specs {
 					if s, ok := spec.(*ast.TypeSpec); ok {
-						typeComments(all, gen, s)
+						typeComments(all, file.Name.Name, gen, s)
 					}
 				}
 			}
@@ -47,13 +53,14 @@ func comments(t *testing.T, dir string) jsonschema.Comments {
 	return all
 }
 
-func typeComments(all jsonschema.Comments, gen *ast.GenDecl, s *ast.TypeSpec) {
+func typeComments(all jsonschema.Comments, pkg string, gen *ast.GenDecl, s *ast.TypeSpec) {
 	structure, ok := s.Type.(*ast.StructType)
 	if !ok {
 		return
 	}
 
-	all[s.Name.Name] = oneLine(gen.Doc.Text())
+	typeName := pkg + "." + s.Name.Name
+	all[typeName] = oneLine(gen.Doc.Text())
 	before := ""
 
 	for _, field := range structure.Fields.List {
@@ -62,9 +69,9 @@ func typeComments(all jsonschema.Comments, gen *ast.GenDecl, s *ast.TypeSpec) {
 		for _, name := range field.Names {
 			switch {
 			case about != "":
-				all[s.Name.Name+"."+name.Name] = about
+				all[typeName+"."+name.Name] = about
 			case strings.Contains(before, name.Name):
-				all[s.Name.Name+"."+name.Name] = before
+				all[typeName+"."+name.Name] = before
 			}
 		}
 

@@ -1,0 +1,127 @@
+package forge
+
+import (
+	"errors"
+	"io/fs"
+	"maps"
+	"path"
+	"path/filepath"
+	"strings"
+
+	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
+
+	"github.com/akmon-os/akmon/forge/bootstrap"
+	"github.com/akmon-os/akmon/forge/graph"
+	"github.com/akmon-os/akmon/forge/tree"
+	"github.com/akmon-os/akmon/schemas/document"
+)
+
+// Valid says how much of a tree has been checked.
+type Valid struct {
+	Platform ocispecs.Platform
+	// Packages is how many packages there are.
+	Packages int
+}
+
+// Validate checks every document of the tree for each platform: the recipes
+// and what they refer to, the lock files of bootstrap userlands, and the
+// documents that those are made from; with Frozen, that the locks fix all that
+// the recipes leave open. The error has every finding of all platforms, each once.
+func Validate(o Options) ([]Valid, error) {
+	var (
+		all   document.Errors
+		valid []Valid
+	)
+
+	for _, platform := range o.platforms() {
+		t, found, err := tree.Inspect(tree.Options{Dir: o.Dir, Args: maps.Clone(o.Args), Platform: platform})
+		if err != nil {
+			return nil, err
+		}
+
+		found = append(found, graph.Findings(t)...)
+		found = append(found, checkLocks(t)...)
+		all = append(all, found...)
+		valid = append(valid, Valid{platform, len(t.Packages)})
+	}
+
+	if err := all.Unique().OrNil(); err != nil {
+		return nil, err
+	}
+
+	if !o.Frozen {
+		return valid, nil
+	}
+
+	for _, v := range valid {
+		g, err := o.Graph(v.Platform)
+		if err != nil {
+			return nil, err
+		}
+
+		if err := CheckFrozen(g); err != nil {
+			return nil, err
+		}
+	}
+
+	return valid, nil
+}
+
+// checkLocks reads the lock files that recipes name, and the documents that
+// they are made from.
+func checkLocks(t *tree.Tree) document.Errors {
+	var errs document.Errors
+
+	for _, name := range t.Names() {
+		p := t.Packages[name]
+
+		for i := range p.Dependencies {
+			d := &p.Dependencies[i]
+			if d.Debian == "" || path.IsAbs(d.Debian) || !fs.ValidPath(p.Path(d.Debian)) {
+				continue
+			}
+
+			file := p.Path(d.Debian)
+
+			missing, found := checkDocument(t, file, func(name string, data []byte) error {
+				_, err := bootstrap.ParseLock(name, data)
+
+				return err
+			})
+			if missing {
+				e := p.Errorf(d.Pos, "lock file %s: there is no such file in the tree", d.Debian)
+				e.Hint = "`akmon lock` makes it"
+				found = document.Errors{e}
+			}
+
+			errs = append(errs, found...)
+
+			// A lock may be handed on without what it was made from.
+			if base, ok := strings.CutSuffix(file, lockSuffix); ok {
+				_, found := checkDocument(t, base+specSuffix, func(name string, data []byte) error {
+					_, err := bootstrap.ParseSpec(name, data)
+
+					return err
+				})
+				errs = append(errs, found...)
+			}
+		}
+	}
+
+	return errs
+}
+
+// checkDocument reads a document of the tree; missing tells that there is none.
+func checkDocument(t *tree.Tree, file string, parse func(name string, data []byte) error) (missing bool, found document.Errors) {
+	data, err := t.ReadFile(file)
+	if errors.Is(err, fs.ErrNotExist) {
+		return true, nil
+	}
+
+	name := filepath.Join(t.Dir(), filepath.FromSlash(file))
+	if err == nil {
+		err = parse(name, data)
+	}
+
+	return false, document.Join(name, err)
+}
