@@ -12,18 +12,21 @@ import (
 )
 
 // base is what the dependencies are put on.
-func (p *pkg) base() llb.State {
+func (p *pkg) base() (llb.State, error) {
 	if p.Tree.VariantOf(p.Package) != pkgtree.Alpine {
-		return llb.Scratch()
+		return llb.Scratch(), nil
 	}
 
-	image := llb.Image(p.l.opts.AlpineImage, append(imageOptions(p.named("base")), llb.Platform(p.BuildPlatform))...)
+	image, err := p.image(p.l.opts.AlpineImage, p.BuildPlatform, p.named("base"))
+	if err != nil {
+		return llb.State{}, fmt.Errorf("base image: %w", err)
+	}
 
 	bash := image.Platform(p.BuildPlatform).Run(append(p.runOptions("base: add bash"),
 		llb.Args([]string{"/sbin/apk", "add", "--no-cache", "bash"}), llb.Network(pb.NetMode_UNSET))...).Root()
 
 	return bash.Run(append(p.runOptions("base: sh is bash"),
-		llb.Args([]string{"/bin/ln", "-sf", "/bin/bash", "/bin/sh"}), llb.Network(pb.NetMode_NONE))...).Root()
+		llb.Args([]string{"/bin/ln", "-sf", "/bin/bash", "/bin/sh"}), llb.Network(pb.NetMode_NONE))...).Root(), nil
 }
 
 // alpinePackages adds what the recipe's install names.
@@ -98,6 +101,13 @@ func (p *pkg) dependency(e graph.Edge) (llb.State, error) {
 		}
 
 		name = e.Node.String()
+	case e.Debian != "" && p.l.opts.Provide.Debian != nil:
+		var err error
+
+		name = e.Lock()
+		if state, err = p.l.opts.Provide.Debian(name, e.Platform, p.named("%s", name)...); err != nil {
+			return llb.State{}, e.Owner.Errorf(e.Pos, "%v", err)
+		}
 	case e.Debian != "":
 		if p.l.opts.Debian == nil {
 			return llb.State{}, e.Owner.Errorf(e.Pos, "there is nothing to assemble Debian root file systems with")
@@ -113,7 +123,11 @@ func (p *pkg) dependency(e graph.Edge) (llb.State, error) {
 			llb.OCIStore("", "bootstrap"), llb.Platform(e.Platform))...)
 	default:
 		name = e.Image
-		state = llb.Image(e.Image, append(imageOptions(p.named("%s", name)), llb.Platform(e.Platform))...)
+
+		var err error
+		if state, err = p.image(name, e.Platform, p.named("%s", name)); err != nil {
+			return llb.State{}, e.Owner.Errorf(e.Pos, "%v", err)
+		}
 	}
 
 	if state.Output() == nil || e.Source() == "/" && e.Target() == "/" {
