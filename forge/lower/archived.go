@@ -93,7 +93,7 @@ func (p *pkg) imageSource(s *pkgtree.Source) (llb.State, error) {
 		return llb.State{}, p.Errorf(s.Pos, "%v", err)
 	}
 
-	return llb.Image(s.Image, append(imageOptions(p.named("%s", s.Image)), llb.Platform(platform))...), nil
+	return p.image(s.Image, platform, p.named("%s", s.Image))
 }
 
 // sourcePlatform is what an image source is taken for: what the package is
