@@ -19,7 +19,7 @@ func (p *pkg) base() (llb.State, error) {
 
 	image, err := p.image(p.l.opts.AlpineImage, p.BuildPlatform, p.named("base"))
 	if err != nil {
-		return llb.State{}, err
+		return llb.State{}, fmt.Errorf("base image: %w", err)
 	}
 
 	bash := image.Platform(p.BuildPlatform).Run(append(p.runOptions("base: add bash"),
@@ -101,6 +101,13 @@ func (p *pkg) dependency(e graph.Edge) (llb.State, error) {
 		}
 
 		name = e.Node.String()
+	case e.Debian != "" && p.l.opts.Provide.Debian != nil:
+		var err error
+
+		name = e.Lock()
+		if state, err = p.l.opts.Provide.Debian(name, e.Platform, p.named("%s", name)...); err != nil {
+			return llb.State{}, e.Owner.Errorf(e.Pos, "%v", err)
+		}
 	case e.Debian != "":
 		if p.l.opts.Debian == nil {
 			return llb.State{}, e.Owner.Errorf(e.Pos, "there is nothing to assemble Debian root file systems with")
@@ -119,7 +126,7 @@ func (p *pkg) dependency(e graph.Edge) (llb.State, error) {
 
 		var err error
 		if state, err = p.image(name, e.Platform, p.named("%s", name)); err != nil {
-			return llb.State{}, err
+			return llb.State{}, e.Owner.Errorf(e.Pos, "%v", err)
 		}
 	}
 
