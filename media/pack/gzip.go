@@ -49,10 +49,7 @@ func writeGzip(ctx context.Context, w io.Writer, l *extent.List, o Options) erro
 		return z
 	}}
 
-	deflate := func(data, before []byte) (piece, error) {
-		z := pool.Get().(*flate.Writer)
-		defer pool.Put(z)
-
+	deflate := func(z *flate.Writer, data, before []byte) (piece, error) {
 		out := bytes.NewBuffer(make([]byte, 0, len(data)/2+64))
 		z.ResetDict(out, before)
 
@@ -77,15 +74,25 @@ func writeGzip(ctx context.Context, w io.Writer, l *extent.List, o Options) erro
 	)
 
 	err := chunks.Map(ctx, l, gzipChunk, chunks.Options{Before: gzipWindow, Workers: o.Workers},
-		func(c *chunks.Chunk) (piece, error) { return deflate(c.Data, c.Before) },
+		func(c *chunks.Chunk) (piece, error) {
+			z := pool.Get().(*flate.Writer)
+			defer pool.Put(z)
+
+			return deflate(z, c.Data, c.Before)
+		},
 		func(r chunks.Result[piece]) error {
 			p := r.Value
 
 			if n := r.Chunk.Length; r.Chunk.Zero() {
 				var ok bool
 				if p, ok = zeros[n]; !ok {
-					var err error
-					if p, err = deflate(make([]byte, n), nil); err != nil {
+					// Once for all, so with the level that makes most of it.
+					z, err := flate.NewWriter(io.Discard, flate.BestCompression)
+					if err != nil {
+						return err
+					}
+
+					if p, err = deflate(z, make([]byte, n), nil); err != nil {
 						return err
 					}
 

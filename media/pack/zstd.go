@@ -2,6 +2,7 @@ package pack
 
 import (
 	"context"
+	"encoding/binary"
 	"io"
 	"runtime"
 
@@ -33,19 +34,14 @@ func writeZstd(ctx context.Context, w io.Writer, l *extent.List, o Options) erro
 	defer enc.Close() //nolint:errcheck // it has no stream of its own
 
 	compress := func(b []byte) []byte { return enc.EncodeAll(b, make([]byte, 0, len(b)/2)) }
-	zeros := map[int][]byte{}
 
 	err = chunks.Map(ctx, l, zstdChunk, chunks.Options{Workers: o.Workers},
 		func(c *chunks.Chunk) ([]byte, error) { return compress(c.Data), nil },
 		func(r chunks.Result[[]byte]) error {
 			frame := r.Value
 
-			if n := r.Chunk.Length; r.Chunk.Zero() {
-				if zeros[n] == nil {
-					zeros[n] = compress(make([]byte, n))
-				}
-
-				frame = zeros[n]
+			if r.Chunk.Zero() {
+				frame = zeroFrame(r.Chunk.Length)
 			}
 
 			// The last frame is held back until all is well.
@@ -70,4 +66,34 @@ func writeZstd(ctx context.Context, w io.Writer, l *extent.List, o Options) erro
 	_, err = w.Write(enc.EncodeAll(nil, nil))
 
 	return err
+}
+
+// zeroFrame is a frame of n zero bytes (RFC 8878, section 3.1.1): blocks that
+// are one byte and how often it comes. The encoder makes larger ones.
+func zeroFrame(n int) []byte {
+	const (
+		magic     = 0xfd2fb528
+		sizeField = 2 << 6 // the header has the content's size, in four bytes
+		window    = 12 << 3
+		maxBlock  = 128 << 10
+		rle, last = 1 << 1, 1
+	)
+
+	b := binary.LittleEndian.AppendUint32(nil, magic)
+	b = append(b, sizeField, window) // 1 KiB times two to the twelfth: 4 MiB
+	b = binary.LittleEndian.AppendUint32(b, uint32(n))
+
+	for n > 0 {
+		size := min(n, maxBlock)
+		n -= size
+
+		h := size<<3 | rle
+		if n == 0 {
+			h |= last
+		}
+
+		b = append(b, byte(h), byte(h>>8), byte(h>>16), 0)
+	}
+
+	return b
 }
