@@ -11,7 +11,7 @@ import (
 )
 
 // kinds that this package makes.
-var kinds = []profile.Kind{profile.ISO, profile.UKI, profile.Kernel, profile.Initramfs, profile.Cmdline}
+var kinds = []profile.Kind{profile.ISO, profile.Image, profile.UKI, profile.Kernel, profile.Initramfs, profile.Cmdline}
 
 // Kinds lists the output kinds that can be made.
 func Kinds() []profile.Kind { return slices.Clone(kinds) }
@@ -38,13 +38,11 @@ func Check(p *profile.Profile) error {
 
 		e.Hint = "it can be " + strings.Join(names, ", ")
 		errs = append(errs, e)
-	} else {
-		refuse(p.Output.ImageOptions != nil, "output.imageOptions", "imageOptions (disk images)")
-	}
-
-	if p.Output.OutFormat != profile.Raw && slices.Contains(kinds, p.Output.Kind) {
-		errs = append(errs, p.At("output.outFormat", "the output format %q is not supported yet; it can be %s",
-			p.Output.OutFormat, profile.Raw))
+	} else if p.Output.Kind == profile.Image {
+		_, found := readDiskOptions(p)
+		errs = append(errs, found...)
+	} else if p.Has("output.imageOptions") {
+		errs = append(errs, p.At("output.imageOptions", "imageOptions can't be in the output kind %q", p.Output.Kind))
 	}
 
 	if p.SecureBootEnabled() {
@@ -59,8 +57,8 @@ func Check(p *profile.Profile) error {
 	refuse(len(p.Customization.MetaContents) > 0, "customization.metaContents", "metaContents")
 	refuse(p.Customization.EmbeddedMachineConfiguration != "", "customization.embeddedMachineConfiguration", "embeddedMachineConfiguration")
 
-	if boot := p.Input.SDBoot.Path; boot != "" && boot != path.Join(assets.InstallDir, p.Arch, assets.Boot) {
-		errs = append(errs, p.At("input.sdBoot", "sdBoot is not supported yet: assets have no boot loader but the stub"))
+	if boot := p.Input.SDBoot.Path; p.Output.Kind != profile.Image && boot != "" && boot != path.Join(assets.InstallDir, p.Arch, assets.Boot) {
+		errs = append(errs, p.At("input.sdBoot", "sdBoot is for disk images: other assets have no boot loader but the stub"))
 	}
 
 	refuse(false, "input.dtb", "dtb")

@@ -40,7 +40,8 @@ type Result struct {
 	Arch      string       `json:"arch"`
 	Platform  string       `json:"platform"`
 	Path      string       `json:"path"`                // where it was written
-	Size      int64        `json:"size"`                // bytes
+	Size      int64        `json:"size"`                // bytes of the file
+	Disk      *Disk        `json:"disk,omitempty"`      // of a disk image
 	Installer string       `json:"installer"`           // what it was made from
 	Version   string       `json:"version,omitempty"`   // of the system, from os-release
 	Kernel    string       `json:"kernel,omitempty"`    // release, where the kernel says it
@@ -54,18 +55,29 @@ type Range struct {
 	Size   int64 `json:"size"`
 }
 
+// Disk describes the disk in a disk image.
+type Disk struct {
+	Size       int64              `json:"size"`       // bytes
+	SectorSize int64              `json:"sectorSize"` // bytes
+	Format     profile.DiskFormat `json:"format"`
+}
+
 // Asset is a laid out asset. Close it when it has been written.
 type Asset struct {
 	// Name is the file name, such as "metal-amd64.iso".
 	Name string
-	// List is the content.
+	// List is the content; nil where it is compressed, and so not known before
+	// it is written.
 	List *extent.List
-	// Result is complete but for Path.
+	// Result is complete but for Path, and for Size where List is nil.
 	Result Result
 
-	time  time.Time
-	set   *assets.Set
-	files []*os.File
+	time    time.Time
+	tempDir string
+	set     *assets.Set
+	files   []*os.File
+	// encode writes the content to an empty file, where List is nil.
+	encode func(context.Context, *os.File) error
 }
 
 // Close releases the inputs. The list is unusable afterwards.
@@ -113,33 +125,72 @@ func render(ctx context.Context, p *profile.Profile, o Options) (Result, error) 
 // WriteFile writes the asset into dir, which must exist, under its name. A
 // file with that name is replaced only when all went well.
 func (a *Asset) WriteFile(ctx context.Context, dir string) (Result, error) {
-	path := filepath.Join(dir, a.Name)
-	if err := a.writeFile(ctx, path); err != nil {
+	r := a.Result
+	r.Path = filepath.Join(dir, a.Name)
+
+	var err error
+	r.Size, err = a.writeFile(ctx, r.Path)
+
+	if err != nil {
 		return Result{}, err
 	}
-
-	r := a.Result
-	r.Path = path
 
 	return r, nil
 }
 
-func (a *Asset) writeFile(ctx context.Context, path string) error {
+func (a *Asset) writeFile(ctx context.Context, path string) (int64, error) {
 	out, err := extent.Create(path, 0o644)
 	if err != nil {
-		return err
+		return 0, err
 	}
 	defer out.Abort()
 
-	if err := a.List.WriteFile(out.File, 0); err != nil {
-		return extent.Explain(path, err)
+	if err := a.fill(ctx, out.File); err != nil {
+		return 0, extent.Explain(path, err)
 	}
 
 	if err := a.verify(ctx); err != nil {
-		return err
+		return 0, err
 	}
 
-	return out.Commit(false)
+	st, err := out.File.Stat()
+	if err != nil {
+		return 0, fmt.Errorf("reading the size of %s: %w", path, err)
+	}
+
+	return st.Size(), out.Commit(false)
+}
+
+// fill writes the content to an empty file.
+func (a *Asset) fill(ctx context.Context, f *os.File) error {
+	if a.encode != nil {
+		return a.encode(ctx, f)
+	}
+
+	return a.List.WriteFile(f, 0)
+}
+
+// spool has a nameless temporary file filled and returns its content. The file
+// is closed with the asset.
+func (a *Asset) spool(ctx context.Context, fill func(context.Context, *os.File) error) (*extent.List, error) {
+	dir := a.tempDir
+	if st, err := os.Stat(dir); err != nil || !st.IsDir() {
+		dir = ""
+	}
+
+	f, err := os.CreateTemp(dir, ".image-*.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary file: %w", err)
+	}
+
+	_ = os.Remove(f.Name()) // it lives as long as it is open
+	a.files = append(a.files, f)
+
+	if err := fill(ctx, f); err != nil {
+		return nil, extent.Explain("a temporary file", err)
+	}
+
+	return extent.FromFile(f)
 }
 
 // verify waits for the inputs' digests.

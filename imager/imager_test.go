@@ -44,6 +44,7 @@ func installer(t testing.TB, arches ...pe.Machine) string {
 			assets.Kernel:    petest.Kernel(m, "6.12.94-akmon", 100_000),
 			assets.Initramfs: initramfs,
 			assets.Stub:      petest.Image(m, petest.Section{Name: ".text", Data: []byte("stub")}, petest.Section{Name: ".sbat", Data: []byte("sbat")}),
+			assets.Boot:      petest.Image(m, petest.Section{Name: ".text", Data: []byte("boot loader")}),
 			assets.OSRelease: []byte("ID=akmon\nVERSION_ID=\"v0.1.0\"\n"),
 		} {
 			if err := os.WriteFile(filepath.Join(dir, name), b, 0o600); err != nil {
@@ -397,7 +398,7 @@ func TestErrors(t *testing.T) {
 			p.Customization.ExtraKernelArgs = []string{strings.Repeat("x", 2048)}
 		}, "the kernel reads 2047"},
 		{"arguments in a kernel", "kernel", "amd64", dir, func(p *profile.Profile) { p.Customization.ExtraKernelArgs = []string{"a"} }, "can't be in"},
-		{"disk image", "metal", "amd64", dir, nil, `kind "image" is not supported yet`},
+		{"installer image", "installer", "amd64", dir, nil, `kind "installer" is not supported yet`},
 		{"SecureBoot", "secureboot-iso", "amd64", dir, nil, "secureboot: true is not supported yet"},
 		{"extensions", "iso", "amd64", dir, func(p *profile.Profile) {
 			p.Input.SystemExtensions = []profile.ContainerAsset{{ImageRef: "x"}}
@@ -405,7 +406,6 @@ func TestErrors(t *testing.T) {
 		{"META", "iso", "amd64", dir, func(p *profile.Profile) {
 			p.Customization.MetaContents = []profile.MetaValue{{Key: 10, Value: "x"}}
 		}, "metaContents is not supported yet"},
-		{"packed", "iso", "amd64", dir, func(p *profile.Profile) { p.Output.OutFormat = profile.XZ }, `".xz" is not supported yet`},
 		{"missing own kernel", "iso", "amd64", dir, func(p *profile.Profile) { p.Input.Kernel.Path = "/nowhere/vmlinuz" }, "/nowhere/vmlinuz"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -434,7 +434,7 @@ func TestUnsupportedKeyHasPosition(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	want := "p.yaml:5:5: sdBoot is not supported yet: assets have no boot loader but the stub\n    5 |     path: /my/boot.efi\n      |     ^\n" +
+	want := "p.yaml:5:5: sdBoot is for disk images: other assets have no boot loader but the stub\n    5 |     path: /my/boot.efi\n      |     ^\n" +
 		"p.yaml:7:5: dtb is not supported yet\n    7 |     path: /x\n      |     ^"
 	if err := imager.Check(p); err == nil || err.Error() != want {
 		t.Errorf("got:\n%v\nwant:\n%s", err, want)

@@ -16,18 +16,19 @@ import (
 // maxOSRelease bounds an os-release file, in bytes.
 const maxOSRelease = 64 << 10
 
-// uki lays out the unified kernel image.
-func (l *layer) uki(ctx context.Context) (*extent.List, error) {
-	if err := l.open(ctx, assets.Kernel, assets.Initramfs, assets.Stub, assets.OSRelease); err != nil {
+// system opens what a UKI is made from, and further files, and returns the
+// os-release.
+func (l *layer) system(ctx context.Context, more ...string) ([]byte, error) {
+	names := append([]string{assets.Kernel, assets.Initramfs, assets.Stub, assets.OSRelease}, more...)
+	if err := l.open(ctx, names...); err != nil {
 		return nil, err
 	}
 
-	set := l.a.set
-	if err := l.kernel(set.File(assets.Kernel)); err != nil {
+	if err := l.kernel(l.a.set.File(assets.Kernel)); err != nil {
 		return nil, err
 	}
 
-	release, err := set.File(assets.OSRelease).Bytes(maxOSRelease)
+	release, err := l.a.set.File(assets.OSRelease).Bytes(maxOSRelease)
 	if err != nil {
 		return nil, fmt.Errorf("reading os-release: %w", err)
 	}
@@ -36,6 +37,18 @@ func (l *layer) uki(ctx context.Context) (*extent.List, error) {
 	if want, have := l.p.Version, l.a.Result.Version; want != "" && strings.TrimPrefix(want, "v") != strings.TrimPrefix(have, "v") {
 		l.o.Progress("note: the profile asks for version %s, the installer has %s", want, have)
 	}
+
+	return release, nil
+}
+
+// uki lays out the unified kernel image.
+func (l *layer) uki(ctx context.Context) (*extent.List, error) {
+	release, err := l.system(ctx)
+	if err != nil {
+		return nil, err
+	}
+
+	set := l.a.set
 
 	return pe.UKI(pe.Parts{
 		Stub:      set.File(assets.Stub),

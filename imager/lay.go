@@ -36,7 +36,7 @@ func Lay(ctx context.Context, p *profile.Profile, o Options) (*Asset, error) {
 		return nil, err
 	}
 
-	l := &layer{p: &q, o: &o, a: &Asset{time: o.Time}}
+	l := &layer{p: &q, o: &o, a: &Asset{time: o.Time, tempDir: o.OutputDir}}
 	if err := l.lay(ctx); err != nil {
 		l.a.Close()
 		return nil, fmt.Errorf("making the %s: %w", q.Output.Kind, err)
@@ -62,7 +62,7 @@ func (l *layer) lay(ctx context.Context) error {
 		stem = p.Stem()
 	}
 
-	if k := p.Output.Kind; k == profile.ISO || k == profile.UKI || k == profile.Cmdline {
+	if k := p.Output.Kind; k == profile.ISO || k == profile.UKI || k == profile.Cmdline || k == profile.Image {
 		args, err := cmdline.Merge(cmdline.Defaults(p.Platform, p.Arch), p.Customization.ExtraKernelArgs)
 		if err != nil {
 			return err
@@ -98,6 +98,10 @@ func (l *layer) lay(ctx context.Context) error {
 		}
 
 		a.List = a.set.File(assets.Initramfs)
+	case profile.Image:
+		if err := l.disk(ctx, stem); err != nil {
+			return err
+		}
 	default:
 		uki, err := l.uki(ctx)
 		if err != nil {
@@ -115,9 +119,7 @@ func (l *layer) lay(ctx context.Context) error {
 		}
 	}
 
-	a.Result.Size = a.List.Size()
-
-	return nil
+	return l.wrap()
 }
 
 // open opens the inputs with these names: files that the profile names, and
@@ -184,6 +186,7 @@ func (l *layer) ownPath(name string) string {
 		assets.Kernel:    l.p.Input.Kernel.Path,
 		assets.Initramfs: l.p.Input.Initramfs.Path,
 		assets.Stub:      l.p.Input.SDStub.Path,
+		assets.Boot:      l.p.Input.SDBoot.Path,
 	}[name]
 
 	if given == path.Join(assets.InstallDir, l.p.Arch, name) {

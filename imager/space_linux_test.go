@@ -2,6 +2,7 @@ package imager_test
 
 import (
 	"errors"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"strings"
@@ -9,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/akmon-os/akmon/imager"
+	"github.com/akmon-os/akmon/imager/assets"
 	"github.com/akmon-os/akmon/media/pe"
+	"github.com/akmon-os/akmon/schemas/profile"
 )
 
 func TestNoSpaceLeft(t *testing.T) {
@@ -28,12 +31,25 @@ func TestNoSpaceLeft(t *testing.T) {
 		}
 	}()
 
-	_, err := imager.Render(t.Context(), base(t, "iso", "amd64"), imager.Options{Installer: installer(t, pe.AMD64), OutputDir: filepath.Join(dir, "out")})
-	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free some space") {
-		t.Errorf("error: %v", err)
+	noise := make([]byte, 12<<20)
+	_, _ = rand.NewChaCha8([32]byte{}).Read(noise)
+
+	from := installer(t, pe.AMD64)
+	if err := os.WriteFile(filepath.Join(from, assets.InstallDir, "amd64", assets.Initramfs), noise, 0o600); err != nil {
+		t.Fatal(err)
 	}
 
-	if entries, _ := os.ReadDir(dir); len(entries) > 0 {
-		t.Errorf("left behind: %v", entries)
+	for _, p := range []*profile.Profile{
+		base(t, "iso", "amd64"), imageProfile(t, "raw", profile.Raw), imageProfile(t, "qcow2", profile.Raw), imageProfile(t, "vmdk", profile.Raw),
+		imageProfile(t, "ova", profile.Raw), imageProfile(t, "raw", profile.ZST), imageProfile(t, "vhd", profile.TarGZ), imageProfile(t, "ova", profile.XZ),
+	} {
+		_, err := imager.Render(t.Context(), p, imager.Options{Installer: from, OutputDir: filepath.Join(dir, "out")})
+		if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), "free some space") {
+			t.Errorf("%s: error: %v", p.Output.Kind, err)
+		}
+
+		if entries, _ := os.ReadDir(dir); len(entries) > 0 {
+			t.Errorf("left behind: %v", entries)
+		}
 	}
 }

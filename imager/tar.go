@@ -1,19 +1,17 @@
 package imager
 
 import (
-	"archive/tar"
 	"context"
-	"fmt"
 	"io"
-	"time"
-
-	"github.com/klauspost/compress/gzip"
 
 	"github.com/akmon-os/akmon/media/extent"
+	"github.com/akmon-os/akmon/media/pack"
 )
 
 // WriteTar streams the asset to w as a gzip-compressed tar archive with one
-// member, as documented for --tar-to-stdout. The first bytes go out at once.
+// member, as documented for --tar-to-stdout. The first bytes go out at once,
+// unless the content is compressed itself: that goes to a nameless temporary
+// file before.
 //
 // The inputs' digests are known only when all has been read: where one turns
 // out wrong the archive is left without its end, so that what reads it fails
@@ -27,40 +25,25 @@ func (a *Asset) WriteTar(ctx context.Context, w io.Writer) (Result, error) {
 }
 
 func (a *Asset) writeTar(ctx context.Context, w io.Writer) error {
-	// The content is compressed already; a higher level costs time only.
-	zw, err := gzip.NewWriterLevel(w, gzip.BestSpeed)
+	list := a.List
+	if list == nil {
+		// A tar archive says first how long the file is.
+		var err error
+		if list, err = a.spool(ctx, a.encode); err != nil {
+			return err
+		}
+
+		a.Result.Size = list.Size()
+	}
+
+	archive, err := pack.Tar(a.Name, list, a.time)
 	if err != nil {
-		return fmt.Errorf("starting the compressor: %w", err)
-	}
-
-	tw := tar.NewWriter(zw)
-
-	t := a.time
-	if t.IsZero() {
-		t = time.Unix(0, 0)
-	}
-
-	if err := tw.WriteHeader(&tar.Header{
-		Typeflag: tar.TypeReg, Name: a.Name, Size: a.List.Size(), Mode: 0o644, ModTime: t.UTC(),
-	}); err != nil {
 		return err
 	}
 
-	if err := zw.Flush(); err != nil {
-		return err
-	}
-
-	if _, err := a.List.WriteTo(tw); err != nil {
-		return err
-	}
-
-	if err := a.verify(ctx); err != nil {
-		return err
-	}
-
-	if err := tw.Close(); err != nil {
-		return err
-	}
-
-	return zw.Close()
+	// The content is compressed already; a higher level costs time only.
+	return pack.Write(ctx, w, archive, pack.Gzip, pack.Options{
+		Level:  1,
+		Finish: func() error { return a.verify(ctx) },
+	})
 }

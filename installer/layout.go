@@ -35,6 +35,9 @@ const (
 
 	// slack is what FAT structures and alignment may take beside the files.
 	slack = 8 * mib
+
+	// sample is how much of either end of a file goes into the seed, in bytes.
+	sample = 64 << 10
 )
 
 // ErrTooSmall means that the disk or the EFI partition is too small for what
@@ -101,7 +104,9 @@ func New(l Layout) (*Image, error) {
 	}
 
 	if l.Seed == nil {
-		l.Seed = l.seed(uki)
+		if l.Seed, err = l.seed(uki); err != nil {
+			return nil, err
+		}
 	}
 
 	table, err := l.table()
@@ -183,7 +188,7 @@ func (l *Layout) uki() (*extent.List, error) {
 }
 
 // seed makes GUIDs follow from what is installed: another layout gets others.
-func (l *Layout) seed(uki *extent.List) []byte {
+func (l *Layout) seed(uki *extent.List) ([]byte, error) {
 	h := sha256.New()
 
 	// A struct of plain values always marshals.
@@ -194,7 +199,17 @@ func (l *Layout) seed(uki *extent.List) []byte {
 	}{l.Arch, l.Cmdline, string(l.Assets.OSRelease), l.Size, l.SectorSize, l.EFISize, uki.Size(), l.FirstBoot})
 	h.Write(text)
 
-	return h.Sum(nil)
+	// Both ends of each file tell two builds apart, without reading all of it:
+	// versions, times and signatures are there.
+	for _, list := range []*extent.List{l.Assets.BootLoader, l.Assets.Stub, l.Assets.Kernel, l.Assets.Initramfs} {
+		for _, end := range []*extent.List{list.Slice(0, sample), list.Slice(max(0, list.Size()-sample), sample)} {
+			if _, err := end.WriteTo(h); err != nil {
+				return nil, fmt.Errorf("%w: %w", ErrAssets, err)
+			}
+		}
+	}
+
+	return h.Sum(nil), nil
 }
 
 func (l *Layout) table() (*gpt.Table, error) {

@@ -239,3 +239,33 @@ func (l *List) Slice(off, n int64) *List {
 
 	return out
 }
+
+// IsZeros tells whether the n bytes from offset off are in runs of zeros only.
+// It looks at the list, not at what its byte strings and ranges hold.
+func (l *List) IsZeros(off, n int64) bool {
+	if l == nil || off < 0 {
+		return true
+	}
+
+	for i := l.find(off); i < len(l.extents) && l.extents[i].Offset < off+n; i++ {
+		if l.extents[i].Kind != Zeros {
+			return false
+		}
+	}
+
+	return true
+}
+
+// ZerosFrom returns the length of the run of zeros at offset off, in bytes: 0
+// where there is none. As with [List.IsZeros] only the list counts.
+func (l *List) ZerosFrom(off int64) int64 {
+	if l == nil || off < 0 || off >= l.size {
+		return 0
+	}
+
+	if e := &l.extents[l.find(off)]; e.Kind == Zeros {
+		return e.Offset + e.Length - off
+	}
+
+	return 0
+}

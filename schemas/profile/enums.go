@@ -34,8 +34,18 @@ const (
 	ZST   OutFormat = ".zst"
 )
 
-// DiskFormat is the container format of a disk image: raw, qcow2, vhd or ova.
+// DiskFormat is the container format of a disk image.
 type DiskFormat string
+
+// The disk formats. VHDX and VMDK are not in the documentation.
+const (
+	DiskRaw   DiskFormat = "raw"
+	DiskQCOW2 DiskFormat = "qcow2"
+	DiskVHD   DiskFormat = "vhd"
+	DiskVHDX  DiskFormat = "vhdx"
+	DiskVMDK  DiskFormat = "vmdk"
+	DiskOVA   DiskFormat = "ova"
+)
 
 // Bootloader is a disk image's boot loader: dual-boot, sd-boot or grub.
 type Bootloader string
@@ -50,7 +60,7 @@ type MetaKey uint8
 var (
 	kinds       = []string{string(ISO), string(Image), string(Installer), string(Kernel), string(Initramfs), string(UKI), string(Cmdline)}
 	outFormats  = []string{string(Raw), string(TarGZ), string(XZ), string(GZ), string(ZST)}
-	diskFormats = []string{"raw", "qcow2", "vhd", "ova"}
+	diskFormats = []string{string(DiskRaw), string(DiskQCOW2), string(DiskVHD), string(DiskVHDX), string(DiskVMDK), string(DiskOVA)}
 	bootloaders = []string{"dual-boot", "sd-boot", "grub"}
 	enrollKeys  = []string{"if-safe", "manual", "force", "off"}
 	arches      = []string{"amd64", "arm64"}

@@ -7,8 +7,10 @@ import (
 
 // Sizes of disk images, in bytes.
 const (
-	mib             = 1 << 20
-	minDiskSize     = 1246 * mib
+	mib = 1 << 20
+	// MinDiskSize is the documented least size, in bytes: the disk is to be
+	// copied to a larger one.
+	MinDiskSize     = 1246 * mib
 	defaultDiskSize = 8192 * mib
 )
 
@@ -25,24 +27,24 @@ type base struct {
 // bases lists the documented base profiles, but for their secureboot forms.
 var bases = map[string]base{
 	"iso":           {"metal", ISO, Raw, "", "", 0},
-	"metal":         {"metal", Image, ZST, "raw", "", minDiskSize},
-	"metal-4k":      {"metal", Image, ZST, "raw", "", minDiskSize},
+	"metal":         {"metal", Image, ZST, "raw", "", MinDiskSize},
+	"metal-4k":      {"metal", Image, ZST, "raw", "", MinDiskSize},
 	"metal-uki":     {"metal", UKI, Raw, "", "", 0},
 	"installer":     {"metal", Installer, Raw, "", "", 0},
 	"akamai":        {"akamai", Image, GZ, "raw", "", defaultDiskSize},
 	"alibabacloud":  {"alibabacloud", Image, ZST, "qcow2", "cluster_size=8k", defaultDiskSize},
 	"aws":           {"aws", Image, ZST, "raw", "", defaultDiskSize},
 	"azure":         {"azure", Image, ZST, "vhd", "subformat=fixed,force_size", defaultDiskSize},
-	"cloudstack":    {"cloudstack", Image, ZST, "raw", "", minDiskSize},
+	"cloudstack":    {"cloudstack", Image, ZST, "raw", "", MinDiskSize},
 	"digital-ocean": {"digital-ocean", Image, GZ, "raw", "", defaultDiskSize},
 	"exoscale":      {"exoscale", Image, ZST, "qcow2", "cluster_size=8k", 10240 * mib},
 	"gcp":           {"gcp", Image, TarGZ, "raw", "", defaultDiskSize},
-	"hcloud":        {"hcloud", Image, ZST, "raw", "", minDiskSize},
-	"nocloud":       {"nocloud", Image, ZST, "raw", "", minDiskSize},
-	"opennebula":    {"opennebula", Image, ZST, "raw", "", minDiskSize},
-	"openstack":     {"openstack", Image, ZST, "raw", "", minDiskSize},
+	"hcloud":        {"hcloud", Image, ZST, "raw", "", MinDiskSize},
+	"nocloud":       {"nocloud", Image, ZST, "raw", "", MinDiskSize},
+	"opennebula":    {"opennebula", Image, ZST, "raw", "", MinDiskSize},
+	"openstack":     {"openstack", Image, ZST, "raw", "", MinDiskSize},
 	"oracle":        {"oracle", Image, ZST, "qcow2", "cluster_size=8k", defaultDiskSize},
-	"scaleway":      {"scaleway", Image, ZST, "raw", "", minDiskSize},
+	"scaleway":      {"scaleway", Image, ZST, "raw", "", MinDiskSize},
 	"upcloud":       {"upcloud", Image, ZST, "raw", "", defaultDiskSize},
 	"vmware":        {"vmware", Image, Raw, "ova", "", defaultDiskSize},
 	"vultr":         {"vultr", Image, ZST, "raw", "", defaultDiskSize},

@@ -22,7 +22,7 @@ func TestBadCommands(t *testing.T) {
 		{[]string{"bootsrap", "amd64"}, `unknown command "bootsrap", want bootstrap or modules`},
 		{[]string{ModulesCommand, "direct://x"}, "direct://x"},
 		{[]string{ModulesCommand, "http://127.0.0.1:1"}, "go.sum:1"},
-		{[]string{BootstrapCommand, "amd64"}, `format is "v0"`},
+		{[]string{BootstrapCommand, "amd64"}, `format must be v1alpha1`},
 	} {
 		if err := Run(t.Context(), root, test.args, io.Discard); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %q", test.args, err, test.want)
