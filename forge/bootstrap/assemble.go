@@ -132,12 +132,24 @@ func (l *Lock) assemble(ctx context.Context, dir, arch string, paths []string, p
 		return err
 	}
 
+	return writeImage(dir, arch, when, func(w io.Writer) error {
+		return l.writeLayer(ctx, w, dir, arch, paths, parallel)
+	})
+}
+
+// writeLayer writes the files of the packages at paths as a tar stream.
+func (l *Lock) writeLayer(ctx context.Context, w io.Writer, scratch, arch string, paths []string, parallel int) error {
+	when, err := l.time()
+	if err != nil {
+		return err
+	}
+
 	config := layer.Config{
 		Exclude:  l.Exclude,
 		Links:    map[string]string{},
 		Files:    map[string]layer.File{},
 		Time:     when,
-		Scratch:  dir,
+		Scratch:  scratch,
 		Parallel: parallel,
 	}
 
@@ -160,11 +172,9 @@ func (l *Lock) assemble(ctx context.Context, dir, arch string, paths []string, p
 		config.Files[string(path)] = layer.File{Content: file.Content, Mode: mode}
 	}
 
-	return writeImage(dir, arch, when, func(w io.Writer) error {
-		_, err := layer.Build(ctx, config, w)
+	_, err = layer.Build(ctx, config, w)
 
-		return err
-	})
+	return err
 }
 
 // openData opens the files of a binary package.

@@ -101,6 +101,13 @@ func (p *pkg) dependency(e graph.Edge) (llb.State, error) {
 		}
 
 		name = e.Node.String()
+	case e.Debian != "" && p.l.opts.Provide.Debian != nil:
+		var err error
+
+		name = e.Lock()
+		if state, err = p.l.opts.Provide.Debian(name, e.Platform, p.named("%s", name)...); err != nil {
+			return llb.State{}, e.Owner.Errorf(e.Pos, "%v", err)
+		}
 	case e.Debian != "":
 		if p.l.opts.Debian == nil {
 			return llb.State{}, e.Owner.Errorf(e.Pos, "there is nothing to assemble Debian root file systems with")

@@ -21,6 +21,8 @@ type Options struct {
 	Epoch time.Time
 	// NoCache makes every instruction run again.
 	NoCache bool
+	// NoCachePackages makes every instruction of these packages run again.
+	NoCachePackages []string
 	// HTTP makes BuildKit download URL sources itself. It checks the SHA-256
 	// alone.
 	HTTP bool
@@ -47,6 +49,8 @@ type Options struct {
 	// AlpineImage is the base of the alpine variant; [AlpineImage] when
 	// empty.
 	AlpineImage string
+	// Provide puts other inputs in the place of the caller's.
+	Provide Providers
 }
 
 // AlpineImage is the base of packages with the alpine variant.

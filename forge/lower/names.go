@@ -34,7 +34,7 @@ func (p *pkg) runOptions(format string, args ...any) []llb.RunOption {
 		opts = append(opts, o)
 	}
 
-	if p.l.opts.NoCache {
+	if p.ignoresCache() {
 		opts = append(opts, llb.IgnoreCache)
 	}
 

@@ -134,6 +134,15 @@ func (l *lowering) one(ctx context.Context, n *graph.Node, r *lowered) error {
 		return err
 	}
 
+	// The build itself may still be needed for further outputs.
+	if provide := l.opts.Provide.Package; provide != nil {
+		if provided, ok, err := provide(n.Name, n.Platform); err != nil {
+			return err
+		} else if ok {
+			state = provided
+		}
+	}
+
 	m := marshaller{ctx: ctx, constraints: l.constraints, done: map[llb.Vertex]*operation{}, caps: &l.caps}
 
 	if len(n.Outputs) > 0 {

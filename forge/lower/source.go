@@ -78,7 +78,12 @@ func (p *pkg) urlSource(s *pkgtree.Source) (llb.State, string) {
 			opts = append(opts, o)
 		}
 
-		return llb.HTTP(s.URL, opts...), "/" + name
+		url := s.URL
+		if p.l.opts.Provide.URL != nil {
+			url = p.l.opts.Provide.URL(url)
+		}
+
+		return llb.HTTP(url, opts...), "/" + name
 	}
 
 	return llb.Local("source", append(localOptions(p.named("source %s", s.FileName())),
@@ -118,8 +123,14 @@ func (p *pkg) localSource(s *pkgtree.Source) llb.State {
 }
 
 func (p *pkg) goSource(s *pkgtree.Source) llb.State {
-	sum := sha256Hex(p.Tree.GoSum(s.Go))
+	goSum := p.Tree.GoSum(s.Go)
+	named := p.named("modules of %s", path.Join(s.Go, "go.sum"))
 
-	return llb.Local("go-"+sum, append(localOptions(p.named("modules of %s", path.Join(s.Go, "go.sum"))),
-		llb.SharedKeyHint("go-"+sum))...)
+	if provide := p.l.opts.Provide.Go; provide != nil {
+		return provide(s.Go, goSum, named...)
+	}
+
+	name := "go-" + sha256Hex(goSum)
+
+	return llb.Local(name, append(localOptions(named), llb.SharedKeyHint(name))...)
 }

@@ -238,12 +238,7 @@ func (p *pkg) pkgMount() llb.RunOption {
 
 // local is a part of the tree's files.
 func (p *pkg) local(name, hint string, include, exclude []string) llb.State {
-	opts := append(localOptions(p.named("%s", name)), llb.ExcludePatterns(exclude), llb.SharedKeyHint(hint))
-	if len(include) > 0 {
-		opts = append(opts, llb.IncludePatterns(include))
-	}
-
-	return llb.Local("tree", opts...)
+	return p.treeFiles(Files{Include: include, Exclude: exclude, Hint: hint}, p.named("%s", name))
 }
 
 // escapePattern makes a path a pattern that matches it alone.
