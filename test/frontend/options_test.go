@@ -208,7 +208,7 @@ func TestCalls(t *testing.T) {
 	for call, want := range map[string][]string{
 		"targets": {"app (default)", "An image with all of it", "floor", "A shell, and nothing else"},
 		"outline": {"TARGET:", "app", "WHO"},
-		"check":   {"WARNING: license", "lib/pkg.yaml"},
+		"check":   {"WARNING: license", ">>> name: lib"},
 	} {
 		t.Run(call, func(t *testing.T) {
 			stdout, stderr, _ := x.build(t, dir, s, "--call="+call)

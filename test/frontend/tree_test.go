@@ -16,8 +16,19 @@ import (
 
 // newTree writes the package tree that all ways of building are shown with. Its
 // root document names the frontend.
-func newTree(t *testing.T, s *site, frontend string) string {
+//
+// offline leaves out what needs a step with network.
+func newTree(t *testing.T, s *site, frontend string, offline ...string) string {
 	t.Helper()
+
+	modules := `
+      - go: service`
+	list := `
+        list /go/proxy/golang.org/x/sync /rootfs/modules.list`
+
+	if len(offline) > 0 {
+		modules, list = "", ""
+	}
 
 	dir := t.TempDir()
 	url, sum256, sum512 := s.serve("data.txt", []byte("what a source holds\n"))
@@ -81,13 +92,11 @@ dependencies:
 steps:
   - sources:
       - local: sources
-        include: ["**/*.txt"]
-      - go: service
+        include: ["**/*.txt"]` + modules + `
     build:
       - |
         list /lib-files /rootfs/lib.list times
-        list /base-files /rootfs/base.list times
-        list /go/proxy/golang.org/x/sync /rootfs/modules.list
+        list /base-files /rootfs/base.list times` + list + `
         copy one.txt /rootfs/one.txt
         copy /lib-files/usr/share/lib/env /rootfs/env
       - list /usr /rootfs/usr.list times
