@@ -48,5 +48,18 @@ func imageConfig(n *graph.Node, epoch time.Time) ocispecs.Image {
 		Platform: n.Platform,
 		Config:   config,
 		RootFS:   ocispecs.RootFS{Type: "layers"},
+		History:  history(n, epoch),
 	}
+}
+
+// history says where the layer of an image comes from. BuildKit would say it as
+// well, but in other words where the layer was taken from a cache: the digest
+// must not depend on that. Of a package that passes its dependencies on, the
+// number of layers is not known, and the exporter has the word.
+func history(n *graph.Node, epoch time.Time) []ocispecs.History {
+	if passesThrough(n) {
+		return nil
+	}
+
+	return []ocispecs.History{{Created: &epoch, CreatedBy: "akmon build " + n.Name}}
 }
