@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/moby/buildkit/identity"
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 	"golang.org/x/sync/errgroup"
 
@@ -71,6 +72,10 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 
+	if err := o.checkCaches(len(targets)); err != nil {
+		return nil, err
+	}
+
 	o.Engine.Log = func(message string) { o.logf("%s", message) }
 
 	e, err := engine.Open(ctx, o.Engine)
@@ -109,6 +114,12 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 		epoch   time.Time
 	)
 
+	// Others may build with the same BuildKit at the same time.
+	local := ""
+	if o.Engine.Builder != "" {
+		local = identity.NewID()
+	}
+
 	for _, platform := range o.platforms() {
 		g, err := o.Graph(platform)
 		if err != nil {
@@ -134,7 +145,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 				targets = append(targets, t)
 			}
 
-			if err := t.add(ctx, g, node, in, o.NoCache); err != nil {
+			if err := t.add(ctx, g, node, in, lower.Options{NoCache: o.NoCache, LocalID: local}); err != nil {
 				return nil, epoch, err
 			}
 		}
@@ -144,8 +155,10 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 }
 
 // add lowers the target for one more platform.
-func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *inputs, noCache bool) error {
-	lowered, err := lower.Lower(ctx, g, node.Name, lower.Options{NoCache: noCache, Debian: in.ref, Image: in.storedImage})
+func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *inputs, opts lower.Options) error {
+	opts.Debian, opts.Image = in.ref, in.storedImage
+
+	lowered, err := lower.Lower(ctx, g, node.Name, opts)
 	if err != nil {
 		return err
 	}
@@ -217,6 +230,7 @@ func (o *Options) solve(ctx context.Context, e *engine.Engine, targets []*target
 	for i, t := range targets {
 		request := t.image
 		request.Epoch, request.NoCache, request.Attach = &epoch, o.NoCache, attached
+		request.CacheFrom, request.CacheTo = cachesOf(o.CacheFrom, t.name), cachesOf(o.CacheTo, t.name)
 
 		if display != nil {
 			request.Progress = display

@@ -45,6 +45,9 @@ type Options struct {
 	SSH     []SSHAgent
 	// NoCache runs every step again.
 	NoCache bool
+	// CacheFrom and CacheTo are caches outside of the engine; {target} in
+	// their attributes stands for the target's name.
+	CacheFrom, CacheTo []engine.Cache
 	// Progress is how the build is shown on Log.
 	Progress progress.Mode
 	// Log takes progress and messages; nil discards them.

@@ -23,6 +23,8 @@ func newBuild() *cobra.Command {
 		noCache bool
 		asJSON  bool
 		keepMB  int64
+		from    []string
+		to      []string
 	)
 
 	cmd := &cobra.Command{
@@ -45,7 +47,8 @@ depend on them: a step whose secret has another value is not run again.`,
   akmon build kernel -o type=local,dest=/tmp/kernel
   akmon build installer -o type=registry,ref=registry.example.com/akmon/{target}:v0.1.0
   akmon build modules --secret id=netrc,src=$HOME/.netrc --ssh default
-  akmon build --builder tcp://buildkit.example.com:1234 imager -o type=docker`,
+  akmon build --builder tcp://buildkit.example.com:1234 imager -o type=docker
+  akmon build kernel --cache-from registry.example.com/cache:{target} --cache-to registry.example.com/cache:{target}`,
 		RunE: func(cmd *cobra.Command, args []string) error {
 			o, err := flags.options(cmd, args)
 			if err != nil {
@@ -67,6 +70,14 @@ depend on them: a step whose secret has another value is not run again.`,
 
 			if err := askable(&o, secrets, agents); err != nil {
 				return usageError{err}
+			}
+
+			if o.CacheFrom, err = parseCaches(from, forge.ParseCacheFrom); err != nil {
+				return err
+			}
+
+			if o.CacheTo, err = parseCaches(to, forge.ParseCacheTo); err != nil {
+				return err
 			}
 
 			o.Engine, o.Key, o.NoCache = engines, key, noCache
@@ -110,6 +121,8 @@ depend on them: a step whose secret has another value is not run again.`,
 	f.StringArrayVar(&secrets, "secret", nil, "what steps may ask for and no layer keeps: id=ID,src=FILE or id=ID,env=VARIABLE")
 	f.StringArrayVar(&agents, "ssh", nil, "SSH agent that steps may ask: ID (of SSH_AUTH_SOCK) or ID=PATH, a socket or private keys")
 	f.BoolVar(&noCache, "no-cache", false, "run every step again")
+	f.StringArrayVar(&from, "cache-from", nil, "cache to take results of steps from: REF, or type=registry|local[,ref=REF][,src=DIR]")
+	f.StringArrayVar(&to, "cache-to", nil, "cache to write results of steps to: REF, or type=registry|local[,ref=REF][,dest=DIR][,mode=min|max]")
 	f.StringVar(&engines.Builder, "builder", os.Getenv("BUILDKIT_HOST"), "BuildKit to use instead of the embedded one: unix://, tcp://, docker-container://, kube-pod:// (BUILDKIT_HOST)")
 	f.StringVar(&engines.TLS.CA, "builder-ca", "", "CA certificate of a tcp:// builder")
 	f.StringVar(&engines.TLS.Cert, "builder-cert", "", "client certificate for a tcp:// builder")
@@ -142,6 +155,22 @@ func askable(o *forge.Options, secrets, agents []string) error {
 	}
 
 	return nil
+}
+
+// parseCaches reads the values of a cache flag.
+func parseCaches(texts []string, parse func(string) (engine.Cache, error)) ([]engine.Cache, error) {
+	var caches []engine.Cache
+
+	for _, text := range texts {
+		c, err := parse(text)
+		if err != nil {
+			return nil, usageError{err}
+		}
+
+		caches = append(caches, c)
+	}
+
+	return caches, nil
 }
 
 // completeTargets offers the tree's packages to the shell.

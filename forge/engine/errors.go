@@ -56,6 +56,8 @@ type StepError struct {
 	// Output is the end of what the command wrote, at most progress.TailLines
 	// lines.
 	Output []string
+	// Source is the text that the step was made from; nil if it is not known.
+	Source *SourceLines
 	// Err is the whole error chain of the solver.
 	Err error
 }
@@ -72,6 +74,11 @@ func (e *StepError) Error() string {
 	for _, line := range e.Output {
 		b.WriteString("\n    ")
 		b.WriteString(line)
+	}
+
+	if e.Source != nil {
+		b.WriteString("\n")
+		e.Source.write(&b)
 	}
 
 	return b.String()

@@ -70,7 +70,7 @@ func stepError(err error, recorder *progress.Recorder) error {
 			continue
 		}
 
-		found := &StepError{Step: step, ExitCode: -1, Output: output, Err: err}
+		found := &StepError{Step: step, ExitCode: -1, Output: output, Source: sourceLines(err), Err: err}
 
 		if errors.As(err, &exit) && exit.ExitCode != gatewaypb.UnknownExitStatus {
 			found.ExitCode = int(exit.ExitCode)

@@ -74,8 +74,10 @@ func (g *graph) add(d digest.Digest, op *pb.Op) {
 // sourceKind tells sources that are read in every build from those that are
 // fetched once.
 func sourceKind(identifier string) kind {
-	if strings.HasPrefix(identifier, "local://") || strings.HasPrefix(identifier, "oci-layout://") {
-		return kindInput
+	for _, scheme := range []string{"local://", "oci-layout://", "docker-image://"} {
+		if strings.HasPrefix(identifier, scheme) {
+			return kindInput
+		}
 	}
 
 	return kindFetch
@@ -149,7 +151,12 @@ func (r Request) solveOne(ctx context.Context, c gateway.Client, image Image) (g
 		definition = withoutCache(definition)
 	}
 
-	result, err := c.Solve(ctx, gateway.SolveRequest{Definition: definition.ToPB()})
+	imports, err := cacheImports(c)
+	if err != nil {
+		return nil, err
+	}
+
+	result, err := c.Solve(ctx, gateway.SolveRequest{Definition: definition.ToPB(), CacheImports: imports})
 	if err != nil {
 		return nil, err
 	}

@@ -76,7 +76,7 @@ type Result struct {
 	Descriptor ocispecs.Descriptor
 	// Executed and Cached count the commands and file operations of the graph
 	// that were run, and that an earlier result stood in for. Inputs that are
-	// looked at in every build (local trees, layouts) are not counted: a build
+	// looked at in every build (local trees, layouts, names of images) are not counted: a build
 	// with nothing to do has Executed 0.
 	Executed, Cached int
 	// Steps are all vertices, in the order in which the builder met them.

@@ -75,6 +75,8 @@ func (e *Engine) passes(ctx context.Context, g graph, request Request, outputs *
 			// A record in the history of builds is of use in a daemon only.
 			Internal:     e.embedded != nil,
 			CacheImports: cacheOptions(request.CacheFrom),
+			// The client writes into it.
+			FrontendAttrs: map[string]string{},
 		}
 
 		if len(outputs.list) > 0 {

@@ -87,7 +87,9 @@ func (r *Recorder) Update(status *client.SolveStatus) {
 		rec := r.get(v.Digest)
 		rec.Name = v.Name
 		rec.Package = PackageOf(v.Name)
-		rec.Cached = v.Cached
+		// What was found in a cache may be fetched from there, which the builder
+		// reports as if the step ran.
+		rec.Cached = rec.Cached || v.Cached
 		rec.Error = v.Error
 		rec.Completed = v.Completed
 
