@@ -8,7 +8,6 @@ import (
 	v1 "github.com/google/go-containerregistry/pkg/v1"
 
 	"github.com/akmon-os/akmon/forge"
-	"github.com/akmon-os/akmon/forge/engine"
 )
 
 // sameAttrs are the exporter's attributes that akmon build sets.
@@ -54,18 +53,12 @@ func TestOneDigest(t *testing.T) {
 func embedded(t *testing.T, dir, target string) v1.ImageIndex {
 	t.Helper()
 
-	state := t.TempDir()
-
-	result, err := forge.Build(t.Context(), forge.Options{
-		Dir: dir, Targets: []string{target}, Store: filepath.Join(state, "store"), Log: testLog{t},
-		Engine:  engine.Options{StateDir: filepath.Join(state, "engine")},
-		Outputs: []forge.Output{{Type: engine.OCILayout, Dest: filepath.Join(state, "out")}},
-	})
+	result, out, err := build(t, dir, target, func(*forge.Options) {})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	index := openLayout(t, filepath.Join(state, "out", target))
+	index := openLayout(t, out)
 	if d := digestOf(t, index); d != result.Targets[0].Digest {
 		t.Fatalf("the layout holds %s, the result says %s", d, result.Targets[0].Digest)
 	}

@@ -5,8 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-
-	v1 "github.com/google/go-containerregistry/pkg/v1"
 )
 
 // TestOptions shows what the options of a build do, through a BuildKit daemon.
@@ -219,21 +217,4 @@ func TestCalls(t *testing.T) {
 			}
 		})
 	}
-}
-
-// imageID is the digest of the configuration of the image in a layout.
-func imageID(t *testing.T, index v1.ImageIndex) string {
-	t.Helper()
-
-	image, err := index.Image(named(t, index).Digest)
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	id, err := image.ConfigName()
-	if err != nil {
-		t.Fatal(err)
-	}
-
-	return id.String()
 }
