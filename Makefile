@@ -56,7 +56,7 @@ tools: ## akmon and akmonctl into _out/bin
 BOOT_ARGS := --extra-kernel-arg console=ttyS0 --extra-kernel-arg no_timer_check
 
 .PHONY: test
-test: deps-test lint test-unit test-boot test-docker ## Everything that CI runs
+test: deps-test lint test-unit test-boot test-docker test-frontend ## Everything that CI runs
 
 .PHONY: test-unit
 test-unit: ## Go tests with the race detector
@@ -75,6 +75,29 @@ test-boot: ## Build an image, boot its ISO in QEMU, use its API (BOOT_PROFILE=vm
 test-docker: ## Run the imager image in a real Docker engine
 	$(MAKE) --no-print-directory imager-image PROFILE=vm
 	AKMON_IMAGER_TAR=$(abspath $(OUT)/vm/imager.tar) go test -count=1 -timeout 20m -v ./test/docker
+
+# A BuildKit daemon of the version that is embedded, and Docker's client of it.
+BUILDKIT_VERSION := $(shell go list -m -f '{{.Version}}' github.com/moby/buildkit 2>/dev/null)
+BUILDKIT := $(CACHE)/bin/buildkit-$(BUILDKIT_VERSION)
+BUILDX_VERSION := v0.33.0
+BUILDX := $(CACHE)/bin/buildx-$(BUILDX_VERSION)
+
+.PHONY: test-frontend
+test-frontend: tools $(BUILDKIT)/buildkitd $(BUILDX) ## One digest from akmon build, buildctl, docker buildx and Docker
+	$(AKMON) build frontend --platform linux/$(ARCH) -o type=oci,dest=$(OUT)/frontend
+	AKMON_FRONTEND_IMAGE=$(abspath $(OUT)/frontend/frontend) AKMON_BUILDX=$(BUILDX) \
+		AKMON_BUILDKITD=$(BUILDKIT)/buildkitd AKMON_BUILDCTL=$(BUILDKIT)/buildctl \
+		go test -count=1 -timeout 20m -v ./test/frontend
+
+$(BUILDKIT)/buildkitd:
+	mkdir -p $(@D)
+	GOFLAGS= go build -C $$(go list -m -f '{{.Dir}}' github.com/moby/buildkit) -o $(BUILDKIT)/tmp/ ./cmd/buildkitd ./cmd/buildctl
+	mv $(BUILDKIT)/tmp/buildctl $(BUILDKIT)/tmp/buildkitd $(@D)
+
+$(BUILDX):
+	mkdir -p $(@D)
+	GOFLAGS= GOBIN=$(CACHE)/bin/tmp go install github.com/docker/buildx/cmd/buildx@$(BUILDX_VERSION)
+	mv $(CACHE)/bin/tmp/buildx $@
 
 .PHONY: lint
 lint: $(GOLANGCI) ## gofmt, go vet, golangci-lint

@@ -43,6 +43,7 @@ func build(t *testing.T, dir, target string, adjust func(*forge.Options)) (*forg
 // way there is: with the digest that the embedded engine gives.
 func TestBuilders(t *testing.T) {
 	needRoot(t)
+	tool(t, "AKMON_BUILDKITD", "buildkitd")
 
 	s := newSite(t)
 	dir := newTree(t, s, "example.org/frontend")
@@ -133,6 +134,7 @@ func TestBuilders(t *testing.T) {
 // then run nothing.
 func TestCaches(t *testing.T) {
 	needRoot(t)
+	tool(t, "AKMON_BUILDKITD", "buildkitd")
 
 	s := newSite(t)
 	dir := newTree(t, s, "example.org/frontend")

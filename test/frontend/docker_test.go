@@ -15,8 +15,8 @@ import (
 func TestDocker(t *testing.T) {
 	needRoot(t)
 
-	host, version := dockerd(t)
 	x := newBuildx(t, "")
+	host, version := dockerd(t)
 	x.env = append(x.env, "DOCKER_HOST="+host)
 
 	s := newSite(t)

@@ -19,10 +19,10 @@ const sameAttrs = ",oci-mediatypes=true,compression=uncompressed,force-compressi
 func TestOneDigest(t *testing.T) {
 	needRoot(t)
 
+	address := buildkitd(t)
 	s := newSite(t)
 	ref := s.frontendImage(t)
 	dir := newTree(t, s, ref)
-	address := buildkitd(t)
 	want := embedded(t, dir, "app")
 
 	t.Run("gateway", func(t *testing.T) {

@@ -11,10 +11,10 @@ import (
 func TestOptions(t *testing.T) {
 	needRoot(t)
 
+	address := buildkitd(t)
 	s := newSite(t)
 	ref := s.frontendImage(t)
 	dir := newTree(t, s, ref)
-	address := buildkitd(t)
 
 	// build gives the files of what is built, the first image's if there are
 	// several.
@@ -198,10 +198,9 @@ func files(t *testing.T, dir string) map[string]string {
 func TestCalls(t *testing.T) {
 	needRoot(t)
 
-	s := newSite(t)
-	ref := s.frontendImage(t)
-	dir := newTree(t, s, ref)
 	x := newBuildx(t, buildkitd(t))
+	s := newSite(t)
+	dir := newTree(t, s, s.frontendImage(t))
 
 	for call, want := range map[string][]string{
 		"targets": {"app (default)", "An image with all of it", "floor", "A shell, and nothing else"},

@@ -96,25 +96,41 @@ func (s *site) serve(file string, data []byte) (url, sha256sum, sha512sum string
 	return s.url + "/files/" + file, hex.EncodeToString(a[:]), hex.EncodeToString(b[:])
 }
 
-// program builds a Go package of this repository, static.
+// programs are the Go packages that were built, by their paths.
+var programs = map[string]func() ([]byte, error){
+	repo + "/cmd/frontend": sync.OnceValues(func() ([]byte, error) { return compile(repo + "/cmd/frontend") }),
+	"./testdata/shell":     sync.OnceValues(func() ([]byte, error) { return compile("./testdata/shell") }),
+}
+
+// program is a static program of this repository.
 func program(t *testing.T, pkg string) []byte {
 	t.Helper()
 
-	file := filepath.Join(t.TempDir(), "program")
-
-	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", file, pkg)
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("build %s: %v\n%s", pkg, err, out)
-	}
-
-	data, err := os.ReadFile(file)
+	data, err := programs[pkg]()
 	if err != nil {
 		t.Fatal(err)
 	}
 
 	return data
+}
+
+func compile(pkg string) ([]byte, error) {
+	dir, err := os.MkdirTemp("", "akmon-program-")
+	if err != nil {
+		return nil, err
+	}
+	defer os.RemoveAll(dir)
+
+	file := filepath.Join(dir, "program")
+
+	cmd := exec.Command("go", "build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", file, pkg)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return nil, fmt.Errorf("build %s: %w\n%s", pkg, err, out)
+	}
+
+	return os.ReadFile(file)
 }
 
 // frontendImage pushes the frontend image and returns its name: the layout that
