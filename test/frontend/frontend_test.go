@@ -89,7 +89,7 @@ func (s *site) tryBuildctl(t *testing.T, address, dir string, args ...string) (s
 	_, stderr, err := run(t.Context(), nil, tool(t, "AKMON_BUILDCTL", "buildctl"), append([]string{
 		"--addr", address, "build", "--progress=plain", "--local=context=" + dir, "--local=dockerfile=" + dir,
 		"--opt=build-arg:AKMON_GOPROXY=" + s.url + "/go",
-	}, args...)...)
+	}, args...)...) // what comes later wins
 
 	return stderr, err
 }

@@ -233,26 +233,35 @@ func push(t *testing.T, ref string, image v1.Image) {
 	}
 }
 
+// tarOf is an archive whose regular files all have the data.
 func tarOf(t *testing.T, headers []*tar.Header, data []byte) []byte {
+	t.Helper()
+
+	texts := make([][]byte, len(headers))
+
+	for i, h := range headers {
+		if h.Typeflag == 0 || h.Typeflag == tar.TypeReg {
+			h.Size, texts[i] = int64(len(data)), data
+		}
+	}
+
+	return tarOfAll(t, headers, texts)
+}
+
+func tarOfAll(t *testing.T, headers []*tar.Header, texts [][]byte) []byte {
 	t.Helper()
 
 	var out bytes.Buffer
 
 	w := tar.NewWriter(&out)
 
-	for _, h := range headers {
-		if h.Typeflag == 0 || h.Typeflag == tar.TypeReg {
-			h.Size = int64(len(data))
-		}
-
+	for i, h := range headers {
 		if err := w.WriteHeader(h); err != nil {
 			t.Fatal(err)
 		}
 
-		if h.Size > 0 {
-			if _, err := w.Write(data); err != nil {
-				t.Fatal(err)
-			}
+		if _, err := w.Write(texts[i]); err != nil {
+			t.Fatal(err)
 		}
 	}
 

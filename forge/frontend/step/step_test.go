@@ -11,7 +11,7 @@ import (
 
 func TestBadCommands(t *testing.T) {
 	root := t.TempDir()
-	write(t, filepath.Join(root, GoSum), "not a go.sum\n")
+	write(t, filepath.Join(root, GoSum), "broken\n")
 	write(t, filepath.Join(root, Lock), "format: v0\n")
 
 	for _, test := range []struct {
@@ -22,7 +22,7 @@ func TestBadCommands(t *testing.T) {
 		{[]string{"bootsrap", "amd64"}, `unknown command "bootsrap", want bootstrap or modules`},
 		{[]string{ModulesCommand, "direct://x"}, "direct://x"},
 		{[]string{ModulesCommand, "http://127.0.0.1:1"}, "go.sum:1"},
-		{[]string{BootstrapCommand, "amd64"}, `want`},
+		{[]string{BootstrapCommand, "amd64"}, `format is "v0"`},
 	} {
 		if err := Run(t.Context(), root, test.args, io.Discard); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q: %v, want %q", test.args, err, test.want)
