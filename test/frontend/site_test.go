@@ -74,7 +74,7 @@ func newSite(t *testing.T) *site {
 			return
 		}
 
-		w.Write(data)
+		_, _ = w.Write(data)
 	})
 
 	server := httptest.NewServer(mux)
