@@ -20,6 +20,7 @@ import (
 
 	"github.com/akmon-os/akmon/forge/graph"
 	"github.com/akmon-os/akmon/forge/lint"
+	"github.com/akmon-os/akmon/forge/lower"
 	"github.com/akmon-os/akmon/forge/tree"
 	"github.com/akmon-os/akmon/schemas/document"
 	"github.com/akmon-os/akmon/schemas/pkgtree"
@@ -60,7 +61,7 @@ func (r *request) targets() (*targets.List, error) {
 	for i, name := range t.Names() {
 		p := t.Packages[name]
 		list.Targets = append(list.Targets, targets.Target{
-			Name: name, Default: name == byDefault, Description: comment(p.Raw), Location: location(i, p.NamePos, p.NamePos),
+			Name: name, Default: name == byDefault, Description: description(p), Location: location(i, p.NamePos, p.NamePos),
 		})
 		list.Sources = append(list.Sources, p.Raw)
 	}
@@ -81,7 +82,7 @@ func (r *request) outline() (*outline.Outline, error) {
 		return nil, err
 	}
 
-	o := &outline.Outline{Name: name, Description: comment(t.Packages[name].Raw)}
+	o := &outline.Outline{Name: name, Description: description(t.Packages[name])}
 	sources := map[string]int{}
 	args := map[string]bool{}
 
@@ -106,6 +107,10 @@ func (r *request) outline() (*outline.Outline, error) {
 
 	slices.SortFunc(o.Args, func(a, b outline.Arg) int { return strings.Compare(a.Name, b.Name) })
 
+	if err := outlineSecrets(o, g, name, sources); err != nil {
+		return nil, err
+	}
+
 	for _, n := range g.Packages() {
 		for _, s := range n.Steps {
 			for _, dir := range s.CachePaths {
@@ -117,6 +122,31 @@ func (r *request) outline() (*outline.Outline, error) {
 	return o, nil
 }
 
+// outlineSecrets adds what steps ask of who builds.
+func outlineSecrets(o *outline.Outline, g *graph.Graph, target string, sources map[string]int) error {
+	inputs, err := lower.Inputs(g, target)
+	if err != nil {
+		return err
+	}
+
+	at := func(p lower.Place) *pb.Location {
+		found := p.Errorf("")
+		pos := pkgtree.Position{Line: found.Line}
+
+		return location(sources[found.File], pos, pos)
+	}
+
+	for _, s := range inputs.Secrets {
+		o.Secrets = append(o.Secrets, outline.Secret{Name: s.ID, Required: !s.Optional, Location: at(s.Place)})
+	}
+
+	for _, s := range inputs.SSH {
+		o.SSH = append(o.SSH, outline.SSH{Name: s.ID, Required: true, Location: at(s.Place)})
+	}
+
+	return nil
+}
+
 // templates are the documents that packages of a graph are made of.
 func (r *request) templates(g *graph.Graph) []string {
 	var names []string
@@ -125,6 +155,10 @@ func (r *request) templates(g *graph.Graph) []string {
 		if r.files.entries[name] != nil && !slices.Contains(names, name) {
 			names = append(names, name)
 		}
+	}
+
+	for _, root := range []string{pkgtree.RootFile, pkgtree.PackageFile} {
+		add(root)
 	}
 
 	for _, n := range g.Packages() {
@@ -178,7 +212,7 @@ func (r *request) lint() (*lintreq.LintResults, error) {
 		return results, nil
 	}
 
-	raw := map[string][]byte{}
+	raw := map[string][]byte{t.RootFile: t.RootRaw}
 	for _, p := range t.Packages {
 		raw[p.File] = p.Raw
 	}
@@ -196,6 +230,15 @@ func location(source int, from, to pkgtree.Position) *pb.Location {
 		Start: &pb.Position{Line: int32(from.Line)}, //nolint:gosec // files are at most 2 MiB
 		End:   &pb.Position{Line: int32(to.Line)},   //nolint:gosec // as above
 	}}}
+}
+
+// description is what a recipe says of its package.
+func description(p *tree.Package) string {
+	if p.Description != "" {
+		return p.Description
+	}
+
+	return comment(p.Raw)
 }
 
 // comment is the first sentence of the comment that a recipe begins with.

@@ -204,7 +204,7 @@ func TestCalls(t *testing.T) {
 
 	for call, want := range map[string][]string{
 		"targets": {"app (default)", "An image with all of it", "floor", "A shell, and nothing else"},
-		"outline": {"TARGET:", "app", "WHO"},
+		"outline": {"TARGET:", "app", "WHO", "SECRET", "token"},
 		"check":   {"WARNING: license", ">>> name: lib"},
 	} {
 		t.Run(call, func(t *testing.T) {

@@ -64,6 +64,9 @@ steps:
         sha256: ` + sum256 + `
         sha512: ` + sum512 + `
     cachePaths: [/cache/lib]
+    secrets:
+      - id: token
+        required: false
     build:
       - |
         copy data.txt /rootfs/usr/share/lib/data.txt
