@@ -31,14 +31,23 @@ const chunk = 4 << 20
 // along with the names of all files.
 var documents = []string{
 	pkgtree.RootFile, "**/" + pkgtree.PackageFile, "**/" + pkgtree.VarsFile, "**/*" + pkgtree.TemplateSuffix,
-	"**/go.sum", "**/*.lock.yaml",
+	"**/go.sum", "**/*.lock.yaml", "**/*.patch", "**/*.diff",
 }
 
 func isDocument(name string) bool {
 	base := path.Base(name)
 
-	return name == pkgtree.RootFile || base == pkgtree.PackageFile || base == pkgtree.VarsFile ||
-		strings.HasSuffix(base, pkgtree.TemplateSuffix) || base == "go.sum" || strings.HasSuffix(base, ".lock.yaml")
+	if name == pkgtree.RootFile || base == pkgtree.PackageFile || base == pkgtree.VarsFile || base == "go.sum" {
+		return true
+	}
+
+	for _, suffix := range []string{pkgtree.TemplateSuffix, ".lock.yaml", ".patch", ".diff"} {
+		if strings.HasSuffix(base, suffix) {
+			return true
+		}
+	}
+
+	return false
 }
 
 // never is what no build takes from a tree; lower leaves it out as well.
