@@ -7,13 +7,17 @@ import (
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 )
 
-// image is a registry's image: what the caller puts in its place, one that the
-// driver has fetched, or one that BuildKit is to pull.
+// image is a registry's image: one that the driver has fetched, or one that
+// BuildKit is to pull.
 func (p *pkg) image(ref string, platform ocispecs.Platform, named []llb.ConstraintsOpt) (llb.State, error) {
 	if provide := p.l.opts.Provide.Image; provide != nil {
 		state, ok, err := provide(ref, platform)
-		if ok || err != nil {
-			return state, err
+		if err != nil {
+			return llb.State{}, fmt.Errorf("image %s: %w", ref, err)
+		}
+
+		if ok {
+			return state, nil
 		}
 	}
 
