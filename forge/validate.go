@@ -41,7 +41,12 @@ func Validate(o Options) ([]Valid, error) {
 			return nil, err
 		}
 
-		found = append(found, graph.Findings(t)...)
+		if len(found) > 0 {
+			found = append(found, graph.Findings(t)...)
+		} else if _, err := graph.Resolve(t, nil); err != nil {
+			found = document.Join(t.RootFile, err)
+		}
+
 		found = append(found, checkLocks(t)...)
 		all = append(all, unlike(all, found)...)
 		valid = append(valid, Valid{platform, len(t.Packages)})
