@@ -6,12 +6,14 @@ import (
 	"maps"
 	"path"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	ocispecs "github.com/opencontainers/image-spec/specs-go/v1"
 
 	"github.com/akmon-os/akmon/forge/bootstrap"
 	"github.com/akmon-os/akmon/forge/graph"
+	"github.com/akmon-os/akmon/forge/pins"
 	"github.com/akmon-os/akmon/forge/tree"
 	"github.com/akmon-os/akmon/schemas/document"
 )
@@ -39,9 +41,14 @@ func Validate(o Options) ([]Valid, error) {
 			return nil, err
 		}
 
-		found = append(found, graph.Findings(t)...)
+		if len(found) > 0 {
+			found = append(found, graph.Findings(t)...)
+		} else if _, err := graph.Resolve(t, nil); err != nil {
+			found = document.Join(t.RootFile, err)
+		}
+
 		found = append(found, checkLocks(t)...)
-		all = append(all, found...)
+		all = append(all, unlike(all, found)...)
 		valid = append(valid, Valid{platform, len(t.Packages)})
 	}
 
@@ -67,10 +74,26 @@ func Validate(o Options) ([]Valid, error) {
 	return valid, nil
 }
 
-// checkLocks reads the lock files that recipes name, and the documents that
-// they are made from.
+// unlike leaves out the cycles that have been found for another platform: they
+// name the platform of each package.
+func unlike(known, found document.Errors) document.Errors {
+	return slices.DeleteFunc(found, func(e *document.Error) bool {
+		what, _, _ := strings.Cut(e.Message, ": ")
+
+		return slices.ContainsFunc(known, func(k *document.Error) bool {
+			return k.File == e.File && k.Line == e.Line && k.Column == e.Column && strings.HasPrefix(k.Message, what+": ")
+		})
+	})
+}
+
+// checkLocks reads the tree's lock of images, the lock files that recipes name,
+// and the documents that these are made from.
 func checkLocks(t *tree.Tree) document.Errors {
-	var errs document.Errors
+	_, errs := checkDocument(t, pins.FileName, func(name string, data []byte) error {
+		_, err := pins.Parse(name, data)
+
+		return err
+	})
 
 	for _, name := range t.Names() {
 		p := t.Packages[name]
