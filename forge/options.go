@@ -45,6 +45,11 @@ type Options struct {
 	SSH     []SSHAgent
 	// NoCache runs every step again.
 	NoCache bool
+	// KeepGoing builds what it can although packages fail.
+	KeepGoing bool
+	// Timings are files to write the timings of the build to, also when it
+	// fails: JSON with the ending .json, else a page of HTML.
+	Timings []string
 	// Progress is how the build is shown on Log.
 	Progress progress.Mode
 	// Log takes progress and messages; nil discards them.
