@@ -29,7 +29,7 @@ func recipe(name, needs, script string) string {
 var treeFiles = map[string]string{
 	"pkg.yaml":          "format: v1alpha2\nepoch: 2026-01-02\n",
 	"good/pkg.yaml":     recipe("good", "", "echo always the same >/rootfs/good\ndate -u -d @$SOURCE_DATE_EPOCH >/rootfs/date"),
-	"dated/pkg.yaml":    recipe("dated", "", "mkdir /rootfs/etc\necho a first line >/rootfs/etc/built\ndate +%Y >>/rootfs/etc/built\ndate +%s >>/rootfs/etc/built"),
+	"dated/pkg.yaml":    recipe("dated", "", "mkdir /rootfs/etc\necho a first line >/rootfs/etc/built\ndate +%Y >>/rootfs/etc/built\ndate +%s%N >>/rootfs/etc/built"),
 	"machine/pkg.yaml":  recipe("machine", "", "hostname >/rootfs/hostname\nnproc >/rootfs/cpus\necho ${USER:-nobody} >/rootfs/user\ndate -d @0 +%H%Z >/rootfs/zone"),
 	"ordered/pkg.yaml":  recipe("ordered", "", "mkdir /files\nfor i in $(seq 40); do echo $i >/files/$i; done\nls -U /files >/rootfs/list"),
 	"random/pkg.yaml":   recipe("random", "", "head -c 16 /dev/urandom | od -An -tx1 >/rootfs/random\ntar --mtime=@0 -C /rootfs -czf /rootfs/in.tar.gz random\nrm /rootfs/random"),
