@@ -13,7 +13,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"github.com/akmon-os/akmon/forge/engine"
-	"github.com/akmon-os/akmon/forge/engine/progress"
 	"github.com/akmon-os/akmon/forge/graph"
 	"github.com/akmon-os/akmon/forge/lower"
 	"github.com/akmon-os/akmon/forge/tree"
@@ -48,13 +47,20 @@ type target struct {
 	name   string
 	nodes  []*graph.Node
 	graphs []*graph.Graph // of the nodes
+	inputs []*inputs      // of the graphs
 	image  engine.Request
 }
 
 // Build builds the targets, writes the outputs, signs and describes images.
-// Either every output of a target is complete or none is there.
+// Either every output of a target is complete or none is there. With KeepGoing
+// there is a result beside a FailuresError: that of the targets that were
+// built.
 func Build(ctx context.Context, o Options) (*Result, error) {
 	start := time.Now()
+
+	if o.KeepGoing && o.NoCache {
+		return nil, errors.New("a build that keeps going finds in the cache what it did before; it can't be one without")
+	}
 
 	key, err := o.signingKey()
 	if err != nil {
@@ -83,15 +89,28 @@ func Build(ctx context.Context, o Options) (*Result, error) {
 		return nil, err
 	}
 
-	result, err := o.solve(ctx, e, targets, key, epoch)
-
-	if err := errors.Join(err, e.Close()); err != nil {
-		return nil, err
+	w, err := o.watch(start)
+	if err != nil {
+		return nil, errors.Join(err, e.Close())
 	}
 
-	result.Seconds = time.Since(start).Seconds()
+	result, err := o.solve(ctx, e, targets, key, epoch, w)
+	w.close()
 
-	return result, nil
+	if result != nil {
+		result.Seconds = time.Since(start).Seconds()
+	}
+
+	return result, errors.Join(err, e.Close(), w.timings(names(targets), err))
+}
+
+func names(targets []*target) []string {
+	list := make([]string, len(targets))
+	for i, t := range targets {
+		list[i] = t.name
+	}
+
+	return list
 }
 
 func (o *Options) signingKey() (crypto.Signer, error) {
@@ -114,11 +133,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 		epoch   time.Time
 	)
 
-	// Others may build with the same BuildKit at the same time.
-	local := ""
-	if o.Engine.Builder != "" {
-		local = identity.NewID()
-	}
+	local := o.localID()
 
 	for _, platform := range o.platforms() {
 		g, err := o.Graph(platform)
@@ -154,6 +169,16 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 	return targets, epoch, nil
 }
 
+// localID tells the local sources of this build from those of others, which may
+// build with the same BuildKit at the same time.
+func (o *Options) localID() string {
+	if o.Engine.Builder == "" {
+		return ""
+	}
+
+	return identity.NewID()
+}
+
 // add lowers the target for one more platform.
 func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *inputs, opts lower.Options) error {
 	opts.Debian, opts.Image = in.ref, in.storedImage
@@ -178,7 +203,7 @@ func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *
 		return err
 	}
 
-	t.nodes, t.graphs = append(t.nodes, node), append(t.graphs, g)
+	t.nodes, t.graphs, t.inputs = append(t.nodes, node), append(t.graphs, g), append(t.inputs, in)
 	t.image.Images = append(t.image.Images, engine.Image{
 		Definition: lowered.Definition, Platform: lowered.Platform, Config: config,
 	})
@@ -206,35 +231,43 @@ func (t *target) add(ctx context.Context, g *graph.Graph, node *graph.Node, in *
 }
 
 // solve builds all targets at once: what they share is built once.
-func (o *Options) solve(ctx context.Context, e *engine.Engine, targets []*target, key crypto.Signer, epoch time.Time) (*Result, error) {
-	var display *progress.Display
-
-	if o.Log != nil {
-		var err error
-		if display, err = progress.NewDisplay(o.Log, o.Progress); err != nil {
-			return nil, err
-		}
-
-		defer display.Close()
-	}
-
-	attached, err := o.attachables()
-	if err != nil {
+func (o *Options) solve(ctx context.Context, e *engine.Engine, targets []*target, key crypto.Signer, epoch time.Time, w *watch) (*Result, error) {
+	var err error
+	if w.attach, err = o.attachables(); err != nil {
 		return nil, err
 	}
 
+	w.follow(targets)
+
+	good := targets
+
+	var failures error
+
+	if o.KeepGoing {
+		if good, failures = o.everyPackage(ctx, e, targets, w, epoch); failures != nil && good == nil {
+			return nil, w.done(failures)
+		}
+	}
+
+	r, err := o.write(ctx, e, good, key, epoch, w)
+	if r != nil && o.KeepGoing {
+		r.countSteps(w.steps())
+	}
+
+	return r, w.done(errors.Join(failures, err))
+}
+
+// write solves the targets and writes their outputs.
+func (o *Options) write(ctx context.Context, e *engine.Engine, targets []*target, key crypto.Signer, epoch time.Time, w *watch) (*Result, error) {
 	results := make([]TargetResult, len(targets))
 	solved := make([]*engine.Result, len(targets))
 	group, ctx := errgroup.WithContext(ctx)
 
 	for i, t := range targets {
 		request := t.image
-		request.Epoch, request.NoCache, request.Attach = &epoch, o.NoCache, attached
+		request.Epoch, request.NoCache, request.Attach = &epoch, o.NoCache, w.attach
 		request.CacheFrom, request.CacheTo = cachesOf(o.CacheFrom, t.name), cachesOf(o.CacheTo, t.name)
-
-		if display != nil {
-			request.Progress = display
-		}
+		request.Progress = w.target(t.name, t.image)
 
 		group.Go(func() error {
 			for _, output := range o.Outputs {
@@ -251,6 +284,8 @@ func (o *Options) solve(ctx context.Context, e *engine.Engine, targets []*target
 				return fmt.Errorf("build %s: %w", t.name, err)
 			}
 
+			w.ran(t.name, solved[i])
+
 			results[i], err = o.publish(ctx, t, solved[i], key, epoch)
 
 			return err
@@ -262,7 +297,7 @@ func (o *Options) solve(ctx context.Context, e *engine.Engine, targets []*target
 	}
 
 	r := &Result{Targets: results}
-	r.count(solved)
+	r.count(solved, w.steps())
 
 	return r, nil
 }

@@ -48,6 +48,11 @@ type Options struct {
 	// CacheFrom and CacheTo are caches outside of the engine; {target} in
 	// their attributes stands for the target's name.
 	CacheFrom, CacheTo []engine.Cache
+	// KeepGoing builds what it can although packages fail.
+	KeepGoing bool
+	// Timings are files to write the timings of the build to, also when it
+	// fails: JSON with the ending .json, else a page of HTML.
+	Timings []string
 	// Progress is how the build is shown on Log.
 	Progress progress.Mode
 	// Log takes progress and messages; nil discards them.

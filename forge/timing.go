@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/akmon-os/akmon/forge/engine"
+	"github.com/akmon-os/akmon/forge/engine/progress"
 )
 
 // PackageTime is what a package cost in a build: the sum of the times of its
@@ -20,31 +21,32 @@ type PackageTime struct {
 	Seconds float64 `json:"seconds"`
 }
 
-// count adds up the solves. A step that several targets share counts once.
-func (r *Result) count(solved []*engine.Result) {
+// count adds up the solves, and the times of all steps. The time of a step that
+// several solves have counts once.
+func (r *Result) count(solved []*engine.Result, steps []progress.Step) {
 	packages := map[string]*PackageTime{}
 	seen := map[string]bool{}
 
 	for _, s := range solved {
 		r.Executed += s.Executed
 		r.Cached += s.Cached
+	}
 
-		for _, step := range s.Steps {
-			if seen[step.Digest] || step.Cached || step.Package == "" || step.Duration() == 0 {
-				continue
-			}
-
-			seen[step.Digest] = true
-
-			p := packages[step.Package]
-			if p == nil {
-				p = &PackageTime{Name: step.Package}
-				packages[step.Package] = p
-			}
-
-			p.Steps++
-			p.Seconds += step.Duration().Seconds()
+	for _, step := range steps {
+		if seen[step.Digest] || step.Cached || step.Package == "" || step.Duration() == 0 {
+			continue
 		}
+
+		seen[step.Digest] = true
+
+		p := packages[step.Package]
+		if p == nil {
+			p = &PackageTime{Name: step.Package}
+			packages[step.Package] = p
+		}
+
+		p.Steps++
+		p.Seconds += step.Duration().Seconds()
 	}
 
 	for _, p := range packages {
@@ -54,6 +56,28 @@ func (r *Result) count(solved []*engine.Result) {
 	slices.SortFunc(r.Packages, func(a, b PackageTime) int {
 		return cmp.Or(cmp.Compare(b.Seconds, a.Seconds), cmp.Compare(a.Name, b.Name))
 	})
+}
+
+// countSteps counts the steps of a build that kept going, in which each is part
+// of several solves: the one that ran it, and those that found it in the cache.
+func (r *Result) countSteps(steps []progress.Step) {
+	ran := map[string]bool{}
+
+	for _, s := range steps {
+		if s.Package != "" && !s.Input && (s.Cached || s.Duration() > 0) {
+			ran[s.Digest] = ran[s.Digest] || !s.Cached
+		}
+	}
+
+	r.Executed, r.Cached = 0, 0
+
+	for _, executed := range ran {
+		if executed {
+			r.Executed++
+		} else {
+			r.Cached++
+		}
+	}
 }
 
 // WriteSummary prints for people what the build did.

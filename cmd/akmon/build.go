@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
@@ -25,6 +26,8 @@ func newBuild() *cobra.Command {
 		keepMB  int64
 		from    []string
 		to      []string
+		keep    bool
+		timings []string
 	)
 
 	cmd := &cobra.Command{
@@ -41,12 +44,16 @@ to dest=DIR under the target's name; type=registry pushes to ref=REF, where
 CycloneDX), SLSA provenance, and signatures when there is a --key.
 
 Steps get the --secret and --ssh that their recipe asks for. A result does not
-depend on them: a step whose secret has another value is not run again.`,
+depend on them: a step whose secret has another value is not run again.
+
+What a failed step last printed is shown with the line of its recipe; akmon log
+shows all of it, and akmon debug opens a shell where it failed.`,
 		Example: `  akmon build
   akmon build installer --set PROFILE=vm --key akmon.key -o type=oci,dest=_out
   akmon build kernel -o type=local,dest=/tmp/kernel
   akmon build installer -o type=registry,ref=registry.example.com/akmon/{target}:v0.1.0
   akmon build modules --secret id=netrc,src=$HOME/.netrc --ssh default
+  akmon build --keep-going --timings timings.html
   akmon build --builder tcp://buildkit.example.com:1234 imager -o type=docker
   akmon build kernel --cache-from registry.example.com/cache:{target} --cache-to registry.example.com/cache:{target}`,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -82,12 +89,14 @@ depend on them: a step whose secret has another value is not run again.`,
 
 			o.Engine, o.Key, o.NoCache = engines, key, noCache
 			o.Engine.GCKeepBytes = keepMB << 20
+			o.KeepGoing, o.Timings = keep, timings
 
 			entered := engine.EnterNamespace(o.Engine)
 
-			result, err := forge.Build(cmd.Context(), o)
-			if err != nil {
-				return rather(entered, err)
+			// A build that kept going has both: what was built, and what failed.
+			result, failed := forge.Build(cmd.Context(), o)
+			if result == nil {
+				return rather(entered, failed)
 			}
 
 			if flags.progress != "quiet" {
@@ -98,7 +107,7 @@ depend on them: a step whose secret has another value is not run again.`,
 				encoder := json.NewEncoder(cmd.OutOrStdout())
 				encoder.SetIndent("", "  ")
 
-				return encoder.Encode(result)
+				return errors.Join(failed, encoder.Encode(result))
 			}
 
 			for _, t := range result.Targets {
@@ -107,7 +116,7 @@ depend on them: a step whose secret has another value is not run again.`,
 				}
 			}
 
-			return nil
+			return failed
 		},
 		ValidArgsFunction: flags.completeTargets,
 	}
@@ -123,6 +132,9 @@ depend on them: a step whose secret has another value is not run again.`,
 	f.BoolVar(&noCache, "no-cache", false, "run every step again")
 	f.StringArrayVar(&from, "cache-from", nil, "cache to take results of steps from: REF, or type=registry|local[,ref=REF][,src=DIR]")
 	f.StringArrayVar(&to, "cache-to", nil, "cache to write results of steps to: REF, or type=registry|local[,ref=REF][,dest=DIR][,mode=min|max]")
+	f.BoolVarP(&keep, "keep-going", "k", false, "build what can be built although packages fail")
+	f.StringArrayVar(&timings, "timings", nil, "file to write the times of steps to: a page of HTML, or JSON with the ending .json")
+	cmd.MarkFlagsMutuallyExclusive("keep-going", "no-cache")
 	f.StringVar(&engines.Builder, "builder", os.Getenv("BUILDKIT_HOST"), "BuildKit to use instead of the embedded one: unix://, tcp://, docker-container://, kube-pod:// (BUILDKIT_HOST)")
 	f.StringVar(&engines.TLS.CA, "builder-ca", "", "CA certificate of a tcp:// builder")
 	f.StringVar(&engines.TLS.Cert, "builder-cert", "", "client certificate for a tcp:// builder")

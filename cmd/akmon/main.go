@@ -106,6 +106,7 @@ and renders an installer image as ISO, UKI and other media.`,
 
 	root.AddCommand(
 		newBuild(), newFetch(), newSum(), newLock(), newUpdate(), newStore(), newEngine(),
+		newReproduce(), newLog(), newDebug(),
 		newImage(), newVerify(), newSBOM(), newPush(), newKey(),
 		newValidate(), newLint(), newFmt(), newSchema(),
 		newGraph(), newEval(), newDump(), newExplain(), newDiff(),

@@ -40,6 +40,12 @@
 // attestation is put in the index. The same request gives the same digest
 // from an empty cache, from a full one and from another builder.
 //
+// # Looking into a build
+//
+// Engine.Enter runs a process in the file system of a step, also of one that
+// failed. Options.Conditions changes what no result may depend on (the name of
+// the machine, its CPUs, its clock), to find out whether one does.
+//
 // # Exports
 //
 // Everything is first written under a temporary name beside its destination

@@ -68,7 +68,7 @@ func startEmbedded(ctx context.Context, o Options) (_ *embedded, _ *client.Clien
 		return nil, nil, err
 	}
 
-	e := &embedded{lock: lock, executor: &trackingExecutor{}}
+	e := &embedded{lock: lock, executor: &trackingExecutor{conditions: o.Conditions}}
 	defer func() {
 		if err != nil {
 			err = errors.Join(diskFull(err, dir), e.stop())

@@ -51,6 +51,10 @@ type Engine struct {
 func Open(ctx context.Context, options Options) (*Engine, error) {
 	e := &Engine{options: options}
 
+	if err := options.checkConditions(); err != nil {
+		return nil, err
+	}
+
 	if options.Builder != "" {
 		if err := e.connect(ctx); err != nil {
 			return nil, fmt.Errorf("connecting: %w", err)

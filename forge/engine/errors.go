@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/akmon-os/akmon/forge/engine/progress"
+	"github.com/akmon-os/akmon/schemas/document"
 )
 
 // LockedError says that another process uses the state directory.
@@ -56,29 +57,40 @@ type StepError struct {
 	// Output is the end of what the command wrote, at most progress.TailLines
 	// lines.
 	Output []string
-	// Source is the text that the step was made from; nil if it is not known.
-	Source *SourceLines
+	// Recipe is where the step is written, nil if the graph does not say.
+	Recipe *Recipe
 	// Err is the whole error chain of the solver.
 	Err error
+}
+
+// Recipe is the place of a step in a document.
+type Recipe struct {
+	File string
+	// Line and Column count from one, columns in characters.
+	Line, Column int
+	// Text is the line.
+	Text string
 }
 
 func (e *StepError) Error() string {
 	var b strings.Builder
 
-	if e.ExitCode >= 0 {
-		fmt.Fprintf(&b, "%s: exit code %d", e.Step.Name, e.ExitCode)
-	} else {
-		fmt.Fprintf(&b, "%s: %s", e.Step.Name, e.reason())
+	how := fmt.Sprintf("exit code %d", e.ExitCode)
+	if e.ExitCode < 0 {
+		how = e.reason()
 	}
+
+	text := e.Step.Name + ": " + how
+
+	if r := e.Recipe; r != nil {
+		text = (&document.Error{File: r.File, Line: r.Line, Column: r.Column, Message: text, Text: r.Text}).Error()
+	}
+
+	b.WriteString(text)
 
 	for _, line := range e.Output {
 		b.WriteString("\n    ")
 		b.WriteString(line)
-	}
-
-	if e.Source != nil {
-		b.WriteString("\n")
-		e.Source.write(&b)
 	}
 
 	return b.String()

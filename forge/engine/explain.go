@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strings"
+	"unicode/utf8"
 
 	gatewaypb "github.com/moby/buildkit/frontend/gateway/pb"
 	"github.com/moby/buildkit/solver/errdefs"
@@ -70,13 +71,56 @@ func stepError(err error, recorder *progress.Recorder) error {
 			continue
 		}
 
-		found := &StepError{Step: step, ExitCode: -1, Output: output, Source: sourceLines(err), Err: err}
+		found := &StepError{Step: step, ExitCode: -1, Output: output, Recipe: recipeOf(err), Err: err}
 
 		if errors.As(err, &exit) && exit.ExitCode != gatewaypb.UnknownExitStatus {
 			found.ExitCode = int(exit.ExitCode)
 		}
 
 		return found
+	}
+
+	return nil
+}
+
+// recipeOf is the place in a recipe that the solver's error names. It knows
+// lines only; of a block of text (`- |`) the first line that says something is
+// meant.
+func recipeOf(err error) *Recipe {
+	for _, source := range errdefs.Sources(err) {
+		if source.Info == nil || len(source.Ranges) == 0 || source.Ranges[0].Start == nil {
+			continue
+		}
+
+		lines := strings.Split(string(source.Info.Data), "\n")
+		first := int(source.Ranges[0].Start.Line)
+		last := first
+
+		if end := source.Ranges[0].End; end != nil {
+			last = max(first, int(end.Line))
+		}
+
+		if first < 1 || first > len(lines) {
+			continue
+		}
+
+		r := &Recipe{File: source.Info.Filename, Line: first, Text: strings.TrimRight(lines[first-1], "\r")}
+		said := strings.TrimLeft(r.Text, " \t-")
+
+		if strings.HasPrefix(said, "|") || strings.HasPrefix(said, ">") {
+			for i := first; i < min(last, len(lines)); i++ {
+				if text := strings.TrimSpace(lines[i]); text != "" && !strings.HasPrefix(text, "#") {
+					r.Line, r.Text = i+1, strings.TrimRight(lines[i], "\r")
+					said = strings.TrimLeft(r.Text, " \t")
+
+					break
+				}
+			}
+		}
+
+		r.Column = utf8.RuneCountInString(r.Text) - utf8.RuneCountInString(said) + 1
+
+		return r
 	}
 
 	return nil

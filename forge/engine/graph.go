@@ -14,6 +14,8 @@ import (
 	gateway "github.com/moby/buildkit/frontend/gateway/client"
 	"github.com/moby/buildkit/solver/pb"
 	digest "github.com/opencontainers/go-digest"
+
+	"github.com/akmon-os/akmon/forge/engine/progress"
 )
 
 // kind classes a vertex by what it means for "did anything run".
@@ -68,6 +70,19 @@ func (g *graph) add(d digest.Digest, op *pb.Op) {
 		g.hostNetwork = g.hostNetwork || op.Exec.Network == pb.NetMode_HOST
 	case *pb.Op_File, *pb.Op_Merge, *pb.Op_Diff, *pb.Op_Build:
 		g.kinds[d] = kindStep
+	}
+}
+
+// MarkInputs sets Input in those of the steps that the request's graphs have
+// and that are looked at in every build. Other steps are left alone.
+func (r Request) MarkInputs(steps []progress.Step) {
+	g, err := r.readGraph()
+	if err != nil {
+		return // a graph that can't be read was not solved
+	}
+
+	for i := range steps {
+		steps[i].Input = steps[i].Input || g.kinds[digest.Digest(steps[i].Digest)] == kindInput
 	}
 }
 

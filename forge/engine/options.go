@@ -27,6 +27,8 @@ type Options struct {
 	// NoWait makes Open fail with a LockedError when another process uses
 	// StateDir, instead of waiting for it.
 	NoWait bool
+	// Conditions are circumstances of steps, for the embedded engine.
+	Conditions Conditions
 	// Log receives short messages for people: what Open waits for, what it
 	// cleaned up. May be nil. It is called from one goroutine at a time.
 	Log func(message string)

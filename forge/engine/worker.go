@@ -192,17 +192,24 @@ func boltOptions() *bolt.Options {
 	return &bolt.Options{FreelistType: bolt.FreelistMapType, NoFreelistSync: true}
 }
 
-// trackingExecutor counts the containers that run, so that Close can wait for
-// them: BuildKit returns from a cancelled solve before they are gone.
+// trackingExecutor sets the conditions of steps, and counts the containers that
+// run, so that Close can wait for them: BuildKit returns from a cancelled solve
+// before they are gone.
 type trackingExecutor struct {
 	executor.Executor
 
-	running sync.WaitGroup
+	conditions Conditions
+	running    sync.WaitGroup
 }
 
 func (t *trackingExecutor) Run(ctx context.Context, id string, root executor.Mount, mounts []executor.Mount, process executor.ProcessInfo, started chan<- struct{}) (resourcestypes.Recorder, error) {
 	t.running.Add(1)
 	defer t.running.Done()
+
+	mounts, process, err := t.conditions.apply(ctx, root, mounts, process)
+	if err != nil {
+		return nil, err
+	}
 
 	return t.Executor.Run(ctx, id, root, mounts, process, started)
 }

@@ -32,6 +32,12 @@ type Step struct {
 	Name string `json:"name"`
 	// Package is the name in brackets at the start of Name, or empty.
 	Package string `json:"package,omitempty"`
+	// Inputs are the digests of the steps whose results it takes.
+	Inputs []string `json:"inputs,omitempty"`
+	// Input says that it is an input of the build, which is looked at in every
+	// build and runs nothing. A Recorder does not know: see
+	// engine.Request.MarkInputs.
+	Input bool `json:"input,omitempty"`
 	// Started and Completed are nil until the step did. Both are the
 	// builder's clock.
 	Started   *time.Time `json:"started,omitempty"`
@@ -92,6 +98,12 @@ func (r *Recorder) Update(status *client.SolveStatus) {
 		rec.Cached = rec.Cached || v.Cached
 		rec.Error = v.Error
 		rec.Completed = v.Completed
+
+		if rec.Inputs == nil {
+			for _, in := range v.Inputs {
+				rec.Inputs = append(rec.Inputs, in.String())
+			}
+		}
 
 		// A vertex may start more than once (first to look for its cache
 		// key, then to run): the first start is when work on it began.
