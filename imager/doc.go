@@ -1,5 +1,5 @@
-// Package imager renders boot assets: an ISO image, a unified kernel image, a
-// kernel, an initramfs, a kernel command line.
+// Package imager renders boot assets: an ISO image, a disk image, a unified
+// kernel image, a kernel, an initramfs, a kernel command line.
 //
 // A profile (schemas/profile) says what to make; an installer image, or the
 // files of one, gives what it is made from. [Lay] computes an asset as a list
@@ -17,4 +17,9 @@
 // An ISO image holds an El Torito entry for UEFI, a FAT volume with one UKI
 // at EFI/BOOT/BOOTX64.EFI (BOOTAA64.EFI on arm64), and shows the same file in
 // its ISO 9660 tree.
+//
+// A disk image is what the package installer lays out for a machine, as a raw
+// disk or in a container (media/qcow2, vhd, vhdx, vmdk, ova). Formats without
+// compression are lists of extents as everything else; compressed ones are made
+// as they are written ([Asset.List] is then nil).
 package imager

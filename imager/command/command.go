@@ -61,7 +61,7 @@ func New(c Config) *cobra.Command {
 
 	cmd := &cobra.Command{
 		Use:   c.Use + " PROFILE|FILE|-",
-		Short: "Render a boot asset from an installer: an ISO image, a UKI, a kernel, an initramfs",
+		Short: "Render a boot asset from an installer: an ISO image, a disk image, a UKI, a kernel, an initramfs",
 		Long: `Render a boot asset from an installer image.
 
 The argument is a base profile (` + strings.Join(profile.Names(), ", ") + `),
@@ -71,6 +71,10 @@ profile on standard input. Flags that are given win over the profile.
 The installer is a reference to an image in a registry, an OCI layout (a
 directory or a tar archive; PATH:NAME chooses one of several images), a file
 from "docker save", or a directory with usr/install/ARCH in it.
+
+Disk images are raw, qcow2, vhd, vhdx, vmdk or ova (output.imageOptions in a
+profile); any asset can be packed as .gz, .xz, .zst or .tar.gz
+(output.outFormat). Base profiles say what their platform wants.
 
 Kernel arguments are added to the defaults of the platform; "-name" removes,
 "console" and "talos.platform" replace.`,
@@ -113,6 +117,8 @@ func example(use string) string {
 	}
 
 	return fmt.Sprintf(`  %[1]s iso --installer _out/installer --arch amd64 --extra-kernel-arg console=ttyS0
+  %[1]s metal --installer _out/installer --platform nocloud
+  %[1]s azure --installer _out/installer --arch amd64 --output images
   %[1]s uki --installer registry.example.org/akmon/installer:v1.0.0
   %[1]s iso --tar-to-stdout | tar xz
   %[1]s - < profile.yaml`, full)

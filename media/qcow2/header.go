@@ -10,9 +10,10 @@ import (
 const (
 	// DefaultClusterSize is QEMU's, in bytes.
 	DefaultClusterSize = 64 << 10
-	// MinClusterSize and MaxClusterSize bound the size of clusters, in bytes;
-	// it is a power of two.
+	// MinClusterSize is the least size of clusters, in bytes. All sizes are
+	// powers of two.
 	MinClusterSize = 512
+	// MaxClusterSize is the largest, in bytes.
 	MaxClusterSize = 2 << 20
 
 	magic         = "QFI\xfb"

@@ -5,6 +5,7 @@ package disktest
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -66,7 +67,7 @@ func Same(tb testing.TB, i Image, disk *extent.List) {
 		n, err := i.ReadAt(got, off)
 		m, _ := disk.ReadAt(want, off)
 
-		if n != m || err != nil && (err != io.EOF || n == piece) {
+		if n != m || err != nil && (!errors.Is(err, io.EOF) || n == piece) {
 			tb.Fatalf("%d bytes at %d, want %d: %v", n, off, m, err)
 		}
 
@@ -75,7 +76,7 @@ func Same(tb testing.TB, i Image, disk *extent.List) {
 		}
 	}
 
-	if n, err := i.ReadAt(got, i.Size()); n != 0 || err != io.EOF {
+	if n, err := i.ReadAt(got, i.Size()); n != 0 || !errors.Is(err, io.EOF) {
 		tb.Errorf("at the end: %d, %v", n, err)
 	}
 }
