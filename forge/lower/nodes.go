@@ -129,12 +129,12 @@ func (l *lowering) one(ctx context.Context, n *graph.Node, r *lowered) error {
 		}
 	}
 
-	state, built, err := l.node(n)
+	m := l.newMarshaller(ctx)
+
+	state, built, err := l.node(n, m)
 	if err != nil {
 		return err
 	}
-
-	m := marshaller{ctx: ctx, constraints: l.constraints, done: map[llb.Vertex]*operation{}, caps: &l.caps}
 
 	if len(n.Outputs) > 0 {
 		if r.built, err = m.state(built); err != nil {
