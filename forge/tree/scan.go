@@ -9,6 +9,7 @@ import (
 	"path"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"strings"
 	"sync"
 	"syscall"
@@ -96,7 +97,7 @@ func (f *files) scan() (*Tree, document.Errors, error) {
 	rootErr := decodeRoot(t.RootFile, raw, t.Root)
 
 	f.rootBroken = rootErr != nil && lacksVariables(raw)
-	walkErr := f.walk(".", nil, t.dialect)
+	walkErr := f.walk(t.dialect)
 
 	return t, append(document.Join(t.RootFile, rootErr), document.Join(f.display, walkErr)...), nil
 }
@@ -138,26 +139,82 @@ func lacksVariables(raw []byte) bool {
 // ownRoot matches the pkg.yaml that is a root document.
 var ownRoot = regexp.MustCompile(`(?m)^format\s*:`)
 
-// walk reads dir and what is below it. It gives every error that it meets.
-func (f *files) walk(dir string, parent *directory, d dialect) error {
-	entries, err := fs.ReadDir(f.fsys, dir)
+// visited is a directory that was read, with those below it; without a
+// directory, one that has nothing for this tree: it can't be read, or has a
+// tree of its own.
+type visited struct {
+	*directory
+
+	below []*visited // nil for those whose name says that they don't count
+	errs  document.Errors
+}
+
+// reader reads directories, several at a time.
+type reader struct {
+	*files
+
+	dialect dialect
+	// free has a place for each goroutine that may be begun.
+	free chan struct{}
+}
+
+// walk reads the whole tree. It gives every error that it meets.
+func (f *files) walk(d dialect) error {
+	r := reader{files: f, dialect: d, free: make(chan struct{}, runtime.GOMAXPROCS(0))}
+
+	return r.assemble(r.visit("."), nil).OrNil()
+}
+
+// visit reads a directory and what is below it.
+func (r *reader) visit(dir string) *visited {
+	entries, err := fs.ReadDir(r.fsys, dir)
 	if err != nil {
-		return document.Errors{{File: f.name(dir), Message: reason(err)}}
+		return &visited{errs: document.Errors{{File: r.name(dir), Message: reason(err)}}}
 	}
 
-	here := &directory{path: dir, parent: parent}
+	v := &visited{directory: &directory{path: dir}}
 
-	var (
-		errs    document.Errors
-		subdirs []string
-	)
+	subdirs, own := r.entries(v, entries)
+	if own {
+		return &visited{}
+	}
 
+	v.below = make([]*visited, len(subdirs))
+
+	var wait sync.WaitGroup
+
+	for i, name := range subdirs {
+		if r.dialect.cross && (strings.HasPrefix(name, "_") || name == "testdata") || name == "_out" {
+			v.hasFiles = v.hasFiles || name != "_out"
+
+			continue
+		}
+
+		select {
+		case r.free <- struct{}{}:
+			wait.Go(func() {
+				v.below[i] = r.visit(path.Join(dir, name))
+				<-r.free
+			})
+		default:
+			v.below[i] = r.visit(path.Join(dir, name))
+		}
+	}
+
+	wait.Wait()
+
+	return v
+}
+
+// entries reads the documents of a directory. It gives the names of the
+// directories in it, and whether it is a tree of its own.
+func (r *reader) entries(v *visited, entries []fs.DirEntry) (subdirs []string, own bool) {
 	read := func(entry fs.DirEntry) []byte {
-		name := path.Join(dir, entry.Name())
+		name := path.Join(v.path, entry.Name())
 
-		text, err := f.readEntry(name, entry)
+		text, err := r.readEntry(name, entry)
 		if err != nil {
-			errs = append(errs, &document.Error{File: f.name(name), Message: reason(err)})
+			v.errs = append(v.errs, &document.Error{File: r.name(name), Message: reason(err)})
 		}
 
 		return text
@@ -169,53 +226,59 @@ func (f *files) walk(dir string, parent *directory, d dialect) error {
 		switch {
 		case strings.HasPrefix(name, "."):
 		case entry.IsDir() && (name == pkgtree.PackageFile || name == pkgtree.VarsFile):
-			errs = append(errs, &document.Error{File: f.name(path.Join(dir, name)), Message: "a directory has the name of a document"})
+			v.errs = append(v.errs, &document.Error{File: r.name(path.Join(v.path, name)), Message: "a directory has the name of a document"})
 		case entry.IsDir():
 			subdirs = append(subdirs, name)
-		case name == pkgtree.RootFile && dir != "." && d.cross:
-			return nil // a tree of its own
-		case name == pkgtree.RootFile && dir == ".":
+		case name == pkgtree.RootFile && v.path != "." && r.dialect.cross:
+			return nil, true
+		case name == pkgtree.RootFile && v.path == ".":
 		case name == pkgtree.PackageFile:
-			if dir != "." || !d.cross {
-				here.pkg = read(entry)
+			if v.path != "." || !r.dialect.cross {
+				v.pkg = read(entry)
 			}
 		case name == pkgtree.VarsFile:
-			here.vars = read(entry)
-			here.unread = len(errs) > 0
+			v.vars = read(entry)
+			v.unread = len(v.errs) > 0
 		case strings.HasSuffix(name, pkgtree.TemplateSuffix):
-			here.hasFiles = true
-			here.templates = append(here.templates, path.Join(dir, name))
+			v.hasFiles = true
+			v.templates = append(v.templates, path.Join(v.path, name))
 		default:
-			here.hasFiles = true
+			v.hasFiles = true
 		}
 	}
 
-	if d.cross && dir != "." && bytes.Contains(here.pkg, []byte("format")) && ownRoot.Match(here.pkg) {
-		return nil
+	own = r.dialect.cross && v.path != "." && bytes.Contains(v.pkg, []byte("format")) && ownRoot.Match(v.pkg)
+
+	return subdirs, own
+}
+
+// assemble makes the list of directories: parents before children, in order
+// of name. It does not depend on what was read first.
+func (r *reader) assemble(v *visited, parent *directory) document.Errors {
+	errs := v.errs
+
+	if v.directory == nil {
+		return errs
 	}
 
-	index := len(f.dirs)
-	f.dirs = append(f.dirs, here)
+	v.parent = parent
+	index := len(r.dirs)
+	r.dirs = append(r.dirs, v.directory)
 
-	for _, name := range subdirs {
-		if d.cross && (strings.HasPrefix(name, "_") || name == "testdata") || name == "_out" {
-			here.hasFiles = here.hasFiles || name != "_out"
-
+	for _, below := range v.below {
+		if below == nil {
 			continue
 		}
 
-		before := len(f.dirs)
+		// To this tree they are files.
+		v.hasFiles = v.hasFiles || below.directory == nil
 
-		errs = append(errs, document.Join(f.display, f.walk(path.Join(dir, name), here, d))...)
-
-		if before == len(f.dirs) {
-			here.hasFiles = true
-		}
+		errs = append(errs, r.assemble(below, v.directory)...)
 	}
 
-	f.settle(index, d)
+	r.settle(index, r.dialect)
 
-	return errs.OrNil()
+	return errs
 }
 
 // settle gives what belongs to the package in directory index: the templates
@@ -275,7 +338,7 @@ func (f *files) read(name string) ([]byte, error) {
 
 	defer file.Close() //nolint:errcheck // only read
 
-	text, err := io.ReadAll(io.LimitReader(file, maxFile+1))
+	text, err := readAll(file)
 
 	switch {
 	case err != nil:
@@ -285,6 +348,31 @@ func (f *files) read(name string) ([]byte, error) {
 	default:
 		return text, nil
 	}
+}
+
+// readAll reads a file, up to a byte more than is allowed.
+func readAll(file fs.File) ([]byte, error) {
+	// The size is a hint that saves copying: what is read counts.
+	size := int64(0)
+	if info, err := file.Stat(); err == nil {
+		size = min(info.Size(), maxFile)
+	}
+
+	in := io.LimitReader(file, maxFile+1)
+	text := make([]byte, size+1)
+
+	n, err := io.ReadFull(in, text)
+	if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+		return text[:n:n], nil
+	}
+
+	if err != nil {
+		return nil, err
+	}
+
+	rest, err := io.ReadAll(in)
+
+	return append(text, rest...), err
 }
 
 // reason is an error of the file system without its path, which the finding

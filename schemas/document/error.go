@@ -146,13 +146,16 @@ func Join(file string, errs ...error) Errors {
 	var all Errors
 
 	for _, err := range errs {
+		if err == nil {
+			continue
+		}
+
 		var (
 			list Errors
 			one  *Error
 		)
 
 		switch {
-		case err == nil:
 		case errors.As(err, &list):
 			all = append(all, list...)
 		case errors.As(err, &one):

@@ -15,7 +15,7 @@
 // [MaxSteps], [MaxDepth] and [MaxValue].
 //
 // [Map] translates places in the rendered text to places in the source. It is
-// made by putting a marker before every piece of text and every action of the
-// parsed template; executing a marker notes the place, and the writer then
-// knows whose output it gets.
+// made by putting a marker before every action of the parsed template;
+// executing a marker notes the place, and the writer then knows whose output it
+// gets. Pieces of text it knows by themselves.
 package render

@@ -77,14 +77,19 @@ func (x *execution) functions(used map[string]bool) template.FuncMap {
 	return all
 }
 
-func (x *execution) mark(offset, literal int) (string, error) {
-	x.place, x.literal = offset, literal != 0
+func (x *execution) mark(offset int) (string, error) {
+	x.place = offset
 
+	return "", x.step()
+}
+
+// step counts what is executed.
+func (x *execution) step() error {
 	if x.steps++; x.steps > MaxSteps {
-		return "", x.fail("the template does not come to an end within %d steps", MaxSteps)
+		return x.fail("the template does not come to an end within %d steps", MaxSteps)
 	}
 
-	return "", nil
+	return nil
 }
 
 func (x *execution) enter() (string, error) {

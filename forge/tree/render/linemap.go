@@ -10,7 +10,46 @@ import (
 // The zero Map is for a text that is its own source.
 type Map struct {
 	segments     []segment
-	source, text []byte
+	source, text lines
+}
+
+// lines is a text and where its lines begin, so that a place in it is found
+// without reading what stands before.
+type lines struct {
+	text   []byte
+	starts []int
+}
+
+func newLines(text []byte) lines {
+	starts := make([]int, 1, bytes.Count(text, []byte("\n"))+1)
+
+	for i, c := range text {
+		if c == '\n' {
+			starts = append(starts, i+1)
+		}
+	}
+
+	return lines{text, starts}
+}
+
+// offset gives the offset of the first byte of a line, counted from one; the
+// end of the text when it has fewer lines.
+func (l *lines) offset(line int) int {
+	if line > len(l.starts) {
+		return len(l.text)
+	}
+
+	return l.starts[line-1]
+}
+
+// line gives the text of a line.
+func (l *lines) line(line int) []byte { return lineAt(l.text, l.offset(line)) }
+
+// position gives line and column of a byte offset.
+func (l *lines) position(offset int) (int, int) {
+	line := sort.SearchInts(l.starts, offset+1)
+
+	return line, utf8.RuneCount(l.text[l.starts[line-1]:offset]) + 1
 }
 
 // segment is a piece of output: from offset out on, made by what stands at
@@ -28,11 +67,10 @@ func (m *Map) Source(line, column int) (int, int) {
 		return line, column
 	}
 
-	start := lineOffset(m.text, line)
-	offset := start
+	offset, text := m.text.offset(line), m.text.text
 
-	for i := 1; i < column && offset < len(m.text) && m.text[offset] != '\n'; i++ {
-		_, size := utf8.DecodeRune(m.text[offset:])
+	for i := 1; i < column && offset < len(text) && text[offset] != '\n'; i++ {
+		_, size := utf8.DecodeRune(text[offset:])
 		offset += size
 	}
 
@@ -44,7 +82,7 @@ func (m *Map) Source(line, column int) (int, int) {
 		place += offset - s.out
 	}
 
-	return position(m.source, min(place, len(m.source)))
+	return m.source.position(min(place, len(m.source.text)))
 }
 
 // Rendered tells whether line of the rendered text differs from line of the
@@ -54,9 +92,9 @@ func (m *Map) Rendered(line int) (string, bool) {
 		return "", false
 	}
 
-	text := lineAt(m.text, lineOffset(m.text, line))
+	text := m.text.line(line)
 	sourceLine, _ := m.Source(line, 1)
-	source := lineAt(m.source, lineOffset(m.source, sourceLine))
+	source := m.source.line(sourceLine)
 
 	return string(bytes.TrimSpace(text)), !bytes.Equal(bytes.TrimSpace(text), bytes.TrimSpace(source))
 }

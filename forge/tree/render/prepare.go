@@ -21,55 +21,88 @@ const (
 
 // preparation puts the markers into a parsed template, and finds out what the
 // template uses.
+//
+// What is known before anything is executed is put in as text: most recipes
+// print variables and ask for the architecture, and are but text then. That
+// holds where the dot is the variables: outside of with, range and define.
 type preparation struct {
 	x         *execution
 	functions map[string]bool
 	buildArgs []string
 }
 
-func (p *preparation) list(l *parse.ListNode) {
+// list prepares a list of nodes; known tells whether the dot is the variables
+// in it.
+func (p *preparation) list(l *parse.ListNode, known bool) {
 	if l == nil {
 		return
 	}
 
-	marked := make([]parse.Node, 0, 2*len(l.Nodes))
+	prepared := make([]parse.Node, 0, len(l.Nodes)+len(l.Nodes)/2)
 
 	for _, node := range l.Nodes {
-		marked = append(marked, p.mark(node))
-
 		switch n := node.(type) {
+		case *parse.TextNode:
+			p.x.text(n, int(n.Pos), true)
 		case *parse.ActionNode:
 			p.pipe(n.Pipe)
 
+			if value, ok := p.printed(n.Pipe, known); ok {
+				if value != "" {
+					prepared = append(prepared, p.constant(n, value))
+				}
+
+				continue
+			}
+
+			prepared = append(prepared, p.mark(node))
+
 			if len(n.Pipe.Decl) == 0 {
-				marked = append(marked, p.needs(n)...)
+				prepared = append(prepared, p.needs(n)...)
 			}
 		case *parse.IfNode:
-			p.branch(&n.BranchNode)
+			p.pipe(n.Pipe)
+			p.list(n.List, known)
+			p.list(n.ElseList, known)
+
+			if truth, ok := p.truth(n.Pipe, known); ok {
+				if chosen := branch(n, truth); !declares(chosen) {
+					prepared = append(prepared, chosen...)
+
+					continue
+				}
+			}
+
+			prepared = append(prepared, p.mark(node))
 		case *parse.WithNode:
-			p.branch(&n.BranchNode)
+			prepared = append(prepared, p.mark(node))
+			p.branch(&n.BranchNode, known)
 		case *parse.RangeNode:
-			p.branch(&n.BranchNode)
+			prepared = append(prepared, p.mark(node))
+			p.branch(&n.BranchNode, known)
 			// An empty body must count, too.
 			n.List.Nodes = append([]parse.Node{p.mark(n)}, n.List.Nodes...)
 		case *parse.TemplateNode:
 			p.pipe(n.Pipe)
 
-			marked = append(marked, call(n.Pos, enterFunc), n, call(n.Pos, leaveFunc))
+			prepared = append(prepared, p.mark(node), call(n.Pos, enterFunc), n, call(n.Pos, leaveFunc))
 
 			continue
+		default:
+			prepared = append(prepared, p.mark(node))
 		}
 
-		marked = append(marked, node)
+		prepared = append(prepared, node)
 	}
 
-	l.Nodes = marked
+	l.Nodes = prepared
 }
 
-func (p *preparation) branch(n *parse.BranchNode) {
+// branch prepares a node that sets the dot in its list.
+func (p *preparation) branch(n *parse.BranchNode, known bool) {
 	p.pipe(n.Pipe)
-	p.list(n.List)
-	p.list(n.ElseList)
+	p.list(n.List, false)
+	p.list(n.ElseList, known)
 }
 
 // pipe notes the functions and build arguments that a pipeline names.
@@ -165,15 +198,17 @@ func (p *preparation) needs(action *parse.ActionNode) []parse.Node {
 
 // mark makes the node that notes where the next one stands.
 func (p *preparation) mark(node parse.Node) parse.Node {
-	offset, literal := int(node.Position()), 0
+	return call(node.Position(), markFunc, number(p.begin(node)))
+}
 
-	if _, ok := node.(*parse.TextNode); ok {
-		literal = 1
-	} else if i := bytes.LastIndex(p.x.src[:offset], []byte("{{")); i >= 0 {
-		offset = i
+// begin is where the action begins that node is in.
+func (p *preparation) begin(node parse.Node) int {
+	offset := int(node.Position())
+	if i := bytes.LastIndex(p.x.src[:offset], []byte("{{")); i >= 0 {
+		return i
 	}
 
-	return call(node.Position(), markFunc, number(offset), number(literal))
+	return offset
 }
 
 // call makes the action that calls a function; it prints nothing, because the

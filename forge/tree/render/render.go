@@ -53,7 +53,7 @@ func Render(file string, src []byte, vars map[string]string) (*Result, error) {
 		return nil, found
 	}
 
-	return &Result{Text: x.out.Bytes(), Map: &Map{segments: x.segments, source: src, text: x.out.Bytes()}}, nil
+	return &Result{Text: x.out.Bytes(), Map: &Map{segments: x.segments, source: newLines(src), text: newLines(x.out.Bytes())}}, nil
 }
 
 // execution is the state of one call of Render.
@@ -65,10 +65,11 @@ type execution struct {
 	out      bytes.Buffer
 	segments []segment
 
-	// place is the offset in src of what is being executed; literal tells
-	// that its output is the source text itself.
-	place   int
-	literal bool
+	// texts are the texts of the template, by their first byte: text/template
+	// writes them as they are.
+	texts map[*byte]segment
+	// place is the offset in src of what is being executed.
+	place int
 
 	steps, depth, work int
 
@@ -105,11 +106,19 @@ func (x *execution) run() error {
 
 	prep := preparation{x: x, functions: map[string]bool{}}
 	for _, tree := range slices.Sorted(maps.Keys(trees)) {
-		prep.list(trees[tree].Root)
+		prep.list(trees[tree].Root, tree == name)
 	}
 
 	if len(x.others) > 0 {
 		return nil
+	}
+
+	if trees[name] == nil {
+		return nil // nothing but definitions
+	}
+
+	if nodes := trees[name].Root.Nodes; plain(nodes) {
+		return x.write(nodes)
 	}
 
 	t := template.New(name).Funcs(x.functions(prep.functions))
@@ -120,11 +129,32 @@ func (x *execution) run() error {
 		}
 	}
 
-	if trees[name] == nil {
-		return nil // nothing but definitions
+	return t.Execute(x, x.variables(prep.buildArgs))
+}
+
+// write writes what is but text.
+func (x *execution) write(nodes []parse.Node) error {
+	for _, node := range nodes {
+		if text, ok := node.(*parse.TextNode); ok {
+			if _, err := x.Write(text.Text); err != nil {
+				return err
+			}
+		}
 	}
 
-	return t.Execute(x, x.variables(prep.buildArgs))
+	return nil
+}
+
+// text notes where a text of the template comes from: from src as it stands
+// there, or from an action.
+func (x *execution) text(n *parse.TextNode, offset int, literal bool) {
+	if x.texts == nil {
+		x.texts = map[*byte]segment{}
+	}
+
+	if len(n.Text) > 0 {
+		x.texts[&n.Text[0]] = segment{src: offset, literal: literal}
+	}
 }
 
 // variables adds the build arguments that the template names and nobody set.
@@ -150,17 +180,29 @@ func (x *execution) variables(buildArgs []string) map[string]string {
 	return vars
 }
 
-// Write takes the output of the node that was marked last.
+// Write takes a text of the template, or the output of the node that was marked
+// last.
 func (x *execution) Write(p []byte) (int, error) {
 	if len(p) == 0 {
 		return 0, nil
 	}
 
+	made, text := x.texts[&p[0]]
+	if text {
+		x.place = made.src
+
+		if err := x.step(); err != nil {
+			return 0, err
+		}
+	}
+
+	made.out, made.src = x.out.Len(), x.place
+
 	if x.out.Len()+len(p) > MaxOutput {
 		return 0, x.fail("the rendered text is larger than %d MiB", MaxOutput>>20)
 	}
 
-	x.segments = append(x.segments, segment{out: x.out.Len(), src: x.place, literal: x.literal})
+	x.segments = append(x.segments, made)
 
 	return x.out.Write(p)
 }
