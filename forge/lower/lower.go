@@ -105,6 +105,8 @@ type pkg struct {
 	*graph.Node
 
 	l      *lowering
+	m      *marshaller
+	tag    string // names the package in the progress; made by named
 	source *llb.SourceMap
 	// dir holds the package directory, at dirPath.
 	dir     *llb.State
@@ -112,8 +114,8 @@ type pkg struct {
 }
 
 // node gives the output of a package, and the build that it is taken from.
-func (l *lowering) node(n *graph.Node) (output, built llb.State, err error) {
-	p := &pkg{Node: n, l: l, source: l.sources[n.File]}
+func (l *lowering) node(n *graph.Node, m *marshaller) (output, built llb.State, err error) {
+	p := &pkg{Node: n, l: l, m: m, source: l.sources[n.File]}
 
 	if recipe := n.RecipeNode(); recipe != nil {
 		output, err = p.output(recipe)

@@ -14,16 +14,49 @@ import (
 
 // named is how a vertex of the package shows in the progress: `[musl] what`.
 func (p *pkg) named(format string, args ...any) []llb.ConstraintsOpt {
-	tag := "[" + p.Node.String() + "]"
-	opts := []llb.ConstraintsOpt{llb.WithCustomName(tag + " " + fmt.Sprintf(format, args...))}
+	if p.tag == "" {
+		p.tag = "[" + p.Node.String() + "]"
+	}
+
+	n := note{"llb.customname": p.tag + " " + fmt.Sprintf(format, args...)}
 
 	if p.l.opts.Group {
 		id := "package " + p.Name + " " + tree.FormatPlatform(p.Platform) + " " + tree.FormatPlatform(p.BuildPlatform)
-		opts = append(opts, llb.ProgressGroup(id, tag, false))
+
+		return []llb.ConstraintsOpt{n, llb.ProgressGroup(id, p.tag, false)}
 	}
 
-	return opts
+	return []llb.ConstraintsOpt{n}
 }
+
+// note is llb.WithDescription without a copy of the description for each
+// option and operation. It must not be changed, and comes before options that
+// add to the description, of which there are none here.
+type note map[string]string
+
+// SetConstraintsOption describes an operation.
+func (n note) SetConstraintsOption(c *llb.Constraints) { c.Metadata.Description = n }
+
+// SetRunOption describes an instruction.
+func (n note) SetRunOption(i *llb.ExecInfo) { n.SetConstraintsOption(&i.Constraints) }
+
+// SetLocalOption describes a directory of the client.
+func (n note) SetLocalOption(i *llb.LocalInfo) { n.SetConstraintsOption(&i.Constraints) }
+
+// SetHTTPOption describes a download.
+func (n note) SetHTTPOption(i *llb.HTTPInfo) { n.SetConstraintsOption(&i.Constraints) }
+
+// SetImageBlobOption describes a blob.
+func (n note) SetImageBlobOption(i *llb.ImageBlobInfo) { n.SetConstraintsOption(&i.Constraints) }
+
+// SetImageOption describes an image.
+func (n note) SetImageOption(i *llb.ImageInfo) { n.SetConstraintsOption(&i.Constraints) }
+
+// SetGitOption describes a checkout.
+func (n note) SetGitOption(i *llb.GitInfo) { n.SetConstraintsOption(&i.Constraints) }
+
+// SetOCILayoutOption describes an image of the client.
+func (n note) SetOCILayoutOption(i *llb.OCILayoutInfo) { n.SetConstraintsOption(&i.Constraints) }
 
 // runOptions are named's, for an instruction.
 func (p *pkg) runOptions(format string, args ...any) []llb.RunOption {

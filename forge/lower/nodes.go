@@ -129,7 +129,9 @@ func (l *lowering) one(ctx context.Context, n *graph.Node, r *lowered) error {
 		}
 	}
 
-	state, built, err := l.node(n)
+	m := l.newMarshaller(ctx)
+
+	state, built, err := l.node(n, m)
 	if err != nil {
 		return err
 	}
@@ -142,8 +144,6 @@ func (l *lowering) one(ctx context.Context, n *graph.Node, r *lowered) error {
 			state = provided
 		}
 	}
-
-	m := marshaller{ctx: ctx, constraints: l.constraints, done: map[llb.Vertex]*operation{}, caps: &l.caps}
 
 	if len(n.Outputs) > 0 {
 		if r.built, err = m.state(built); err != nil {

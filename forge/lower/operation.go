@@ -3,9 +3,8 @@ package lower
 import (
 	"context"
 	"fmt"
+	"hash/maphash"
 	"maps"
-	"slices"
-	"strings"
 	"sync"
 
 	"github.com/moby/buildkit/client/llb"
@@ -53,27 +52,19 @@ type marshaller struct {
 	ctx         context.Context //nolint:containedctx // lives as long as one call
 	constraints *llb.Constraints
 	done        map[llb.Vertex]*operation
-	order       []*operation
-	// caps are sets of capabilities that were met, by what is in them. There
-	// are few, and every operation has one.
-	caps *sync.Map
+	// own are the operations that it made; order has those of them that its
+	// results depend on, what is needed before what needs it.
+	own   map[*operation]struct{}
+	order []*operation
+	caps  *sync.Map
 }
 
-func (m *marshaller) metadata(md *pb.OpMetadata) llb.OpMetadata {
-	said := llb.NewOpMetadata(md)
-	if len(said.Caps) == 0 {
-		return said
+// newMarshaller gives one for another package.
+func (l *lowering) newMarshaller(ctx context.Context) *marshaller {
+	return &marshaller{
+		ctx: ctx, constraints: l.constraints, caps: &l.caps,
+		done: map[llb.Vertex]*operation{}, own: map[*operation]struct{}{},
 	}
-
-	var key strings.Builder
-	for _, id := range slices.Sorted(maps.Keys(said.Caps)) {
-		fmt.Fprintf(&key, "%s=%t,", id, said.Caps[id])
-	}
-
-	known, _ := m.caps.LoadOrStore(key.String(), said.Caps)
-	said.Caps = known.(map[apicaps.CapID]bool) //nolint:forcetypeassert // nothing else is stored
-
-	return said
 }
 
 // state gives a state that is no more than its operations.
@@ -90,19 +81,74 @@ func (m *marshaller) state(s llb.State) (llb.State, error) {
 	return llb.Scratch().WithOutput(out), nil
 }
 
-func (m *marshaller) output(out llb.Output) (llb.Output, error) {
-	if _, already := out.(product); already {
-		return out, nil
+// known gives the one set of capabilities that has what caps has. There are
+// few, and every operation has one: they are kept by a number that is the same
+// for the same set, whatever its order.
+func (m *marshaller) known(caps map[apicaps.CapID]bool) map[apicaps.CapID]bool {
+	if len(caps) == 0 {
+		return nil
 	}
 
-	o, err := m.vertex(out.Vertex(m.ctx, m.constraints))
+	type set struct{ caps map[apicaps.CapID]bool }
+
+	var key uint64
+	for id := range caps {
+		key += maphash.String(capSeed, string(id))
+	}
+
+	found, _ := m.caps.LoadOrStore(key, set{caps})
+
+	if same, ok := found.(set); ok && maps.Equal(same.caps, caps) {
+		return same.caps
+	}
+
+	return caps
+}
+
+var capSeed = maphash.MakeSeed()
+
+// output gives a result of the package.
+func (m *marshaller) output(out llb.Output) (llb.Output, error) {
+	p, err := m.product(out)
 	if err != nil {
 		return nil, err
 	}
 
+	m.visit(p.operation)
+
+	return p, nil
+}
+
+// visit adds an operation to the order, after what it needs.
+func (m *marshaller) visit(o *operation) {
+	if _, own := m.own[o]; !own {
+		return
+	}
+
+	delete(m.own, o)
+
+	for _, in := range o.inputs {
+		if p, ok := in.(product); ok {
+			m.visit(p.operation)
+		}
+	}
+
+	m.order = append(m.order, o)
+}
+
+func (m *marshaller) product(out llb.Output) (product, error) {
+	if p, already := out.(product); already {
+		return p, nil
+	}
+
+	o, err := m.vertex(out.Vertex(m.ctx, m.constraints))
+	if err != nil {
+		return product{}, err
+	}
+
 	in, err := out.ToInput(m.ctx, m.constraints)
 	if err != nil {
-		return nil, fmt.Errorf("marshal an output: %w", err)
+		return product{}, fmt.Errorf("marshal an output: %w", err)
 	}
 
 	return product{o, in.Index}, nil
@@ -119,19 +165,38 @@ func (m *marshaller) vertex(v llb.Vertex) (*operation, error) {
 		return nil, fmt.Errorf("marshal an operation: %w", err)
 	}
 
-	o := &operation{digest: dgst, raw: raw, metadata: m.metadata(md), locations: locations}
+	o := &operation{digest: dgst, raw: raw, metadata: llb.NewOpMetadata(md), locations: locations}
+	o.metadata.Caps = m.known(o.metadata.Caps)
 
 	for _, in := range v.Inputs() {
-		converted, err := m.output(in)
+		p, err := m.product(in)
 		if err != nil {
 			return nil, err
 		}
 
-		o.inputs = append(o.inputs, converted)
+		o.inputs = append(o.inputs, p)
 	}
 
 	m.done[v] = o
-	m.order = append(m.order, o)
+	m.own[o] = struct{}{}
 
 	return o, nil
+}
+
+// input makes out an input of o, if it is not one, and gives its number.
+func (m *marshaller) input(o *operation, out llb.Output) (int64, error) {
+	p, err := m.product(out)
+	if err != nil {
+		return 0, err
+	}
+
+	for i, in := range o.inputs {
+		if known, ok := in.(product); ok && known.digest == p.digest && known.index == p.index {
+			return int64(i), nil
+		}
+	}
+
+	o.inputs = append(o.inputs, p)
+
+	return int64(len(o.inputs) - 1), nil
 }

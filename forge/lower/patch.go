@@ -28,7 +28,7 @@ fi
 
 // patches applies the patches of a step, each as a vertex of its own that
 // points at its line. They see the package directory and no network.
-func (p *pkg) patches(root llb.State, index int) llb.State {
+func (p *pkg) patches(root llb.State, index int, common *setting) (llb.State, error) {
 	s := &p.Steps[index]
 	all := p.Patches(index)
 
@@ -39,17 +39,20 @@ func (p *pkg) patches(root llb.State, index int) llb.State {
 		}
 
 		opts := append(p.runOptions("patch %d/%d: %s", i+1, len(all), patch.Path), p.location(patch.Pos, patch.Pos),
-			llb.Args([]string{p.Tree.ShellOf(p.Package), "-c", prelude + fmt.Sprintf(patchScript, quoted(file), patch.Strip, escaped(patch))}),
-			llb.Network(pb.NetMode_NONE))
+			command{p.Tree.ShellOf(p.Package), "-c", prelude + fmt.Sprintf(patchScript, quoted(file), patch.Strip, escaped(patch))},
+			networking(pb.NetMode_NONE))
 
 		if !p.Tree.Compatible() {
 			opts = append(opts, p.pkgMount())
 		}
 
-		root = root.Run(opts...).Root()
+		var err error
+		if root, _, err = p.run(root, common, "", opts...); err != nil {
+			return llb.State{}, err
+		}
 	}
 
-	return root
+	return root, nil
 }
 
 // quoted makes a text one word of the shell.

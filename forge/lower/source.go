@@ -50,7 +50,7 @@ func (p *pkg) sources(root llb.State, s *pkgtree.Step) (_ llb.State, mounts []ll
 			}
 
 			proxies = append(proxies, "file://"+dir)
-			mounts = append(mounts, llb.AddMount(dir, p.goSource(source), llb.Readonly))
+			mounts = append(mounts, &mount{target: dir, source: p.goSource(source).Output(), readonly: true})
 		}
 	}
 

@@ -56,11 +56,20 @@ func (p *pkg) step(root llb.State, index int) (llb.State, error) {
 		}
 	}
 
+	common, err := p.setting(work)
+	if err != nil {
+		return llb.State{}, err
+	}
+
 	for _, phase := range s.Phases() {
-		work = p.phase(work, s, index, phase, mounts)
+		if work, err = p.phase(work, s, index, phase, common, mounts); err != nil {
+			return llb.State{}, err
+		}
 
 		if phase.Name == "prepare" {
-			work = p.patches(work, index)
+			if work, err = p.patches(work, index, common); err != nil {
+				return llb.State{}, err
+			}
 		}
 	}
 
@@ -87,10 +96,15 @@ func (p *pkg) step(root llb.State, index int) (llb.State, error) {
 // phase runs the instructions of one phase. Those of a detached phase run on a
 // branch; root goes on from a copy of the branch's empty passedDir, which
 // makes the test's success a condition of everything after it.
-func (p *pkg) phase(root llb.State, s *pkgtree.Step, index int, phase pkgtree.Phase, mounts []llb.RunOption) llb.State {
+func (p *pkg) phase(
+	root llb.State, s *pkgtree.Step, index int, phase pkgtree.Phase, common *setting, mounts []llb.RunOption,
+) (llb.State, error) {
 	branch := root
 
-	var passed llb.State
+	var (
+		passed llb.State
+		err    error
+	)
 
 	for i, instruction := range phase.Instructions {
 		name := fmt.Sprintf("%s %d/%d: %s", phase.Name, i+1, len(phase.Instructions), shown(instruction.Script))
@@ -99,36 +113,37 @@ func (p *pkg) phase(root llb.State, s *pkgtree.Step, index int, phase pkgtree.Ph
 		}
 
 		opts := append(p.runOptions("%s", name), p.location(instruction.Pos, instruction.End),
-			llb.Args([]string{p.Tree.ShellOf(p.Package), "-c", prelude + instruction.Script}),
+			command{p.Tree.ShellOf(p.Package), "-c", prelude + instruction.Script},
 			network(s.Network))
 
-		run := branch.Run(append(opts, mounts...)...)
-
+		extra := ""
 		if phase.Detached && i == len(phase.Instructions)-1 {
-			passed = run.AddMount(passedDir, llb.Scratch())
+			extra = passedDir
 		}
 
-		branch = run.Root()
+		if branch, passed, err = p.run(branch, common, extra, append(opts, mounts...)...); err != nil {
+			return llb.State{}, err
+		}
 	}
 
 	switch {
 	case !phase.Detached:
-		return branch
+		return branch, nil
 	case len(phase.Instructions) == 0:
-		return root
+		return root, nil
 	default:
-		return root.File(llb.Copy(passed, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true}), p.named("%s passed", phase.Name)...)
+		return root.File(llb.Copy(passed, "/", "/", &llb.CopyInfo{CopyDirContentsOnly: true}), p.named("%s passed", phase.Name)...), nil
 	}
 }
 
 func network(n pkgtree.Network) llb.RunOption {
 	switch n {
 	case pkgtree.NetworkDefault:
-		return llb.Network(pb.NetMode_UNSET)
+		return networking(pb.NetMode_UNSET)
 	case pkgtree.NetworkHost:
-		return llb.Network(pb.NetMode_HOST)
+		return networking(pb.NetMode_HOST)
 	default:
-		return llb.Network(pb.NetMode_NONE)
+		return networking(pb.NetMode_NONE)
 	}
 }
 
@@ -144,7 +159,7 @@ func (p *pkg) cacheMounts(s *pkgtree.Step) []llb.RunOption {
 			id = path.Join(p.l.opts.CacheNamespace, "akmon", dir)
 		}
 
-		mounts = append(mounts, llb.AddMount(dir, llb.Scratch(), llb.AsPersistentCacheDir(id, llb.CacheMountShared)))
+		mounts = append(mounts, &mount{target: dir, cacheID: id})
 	}
 
 	return mounts
@@ -230,10 +245,10 @@ func (p *pkg) copyDirectory(root llb.State) llb.State {
 // pkgMount mounts the package directory; an empty one where it has nothing.
 func (p *pkg) pkgMount() llb.RunOption {
 	if p.dir == nil {
-		return llb.AddMount(pkgDir, llb.Scratch(), llb.Readonly)
+		return &mount{target: pkgDir, readonly: true}
 	}
 
-	return llb.AddMount(pkgDir, *p.dir, llb.Readonly, llb.SourcePath(p.dirPath))
+	return &mount{target: pkgDir, source: p.dir.Output(), readonly: true, selector: p.dirPath}
 }
 
 // local is a part of the tree's files.
