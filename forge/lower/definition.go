@@ -16,56 +16,74 @@ import (
 // here every recipe has one source map, and the operations were marshalled when
 // they were made, several packages at a time.
 func definition(out llb.Output, c *llb.Constraints) (*llb.Definition, error) {
+	p, ok := out.(product)
+	if !ok {
+		// A package without an output has no operations.
+		return &llb.Definition{Metadata: map[digest.Digest]llb.OpMetadata{}, Constraints: c}, nil
+	}
+
+	order := ordered(p.operation)
+
 	a := assembly{
-		def:    &llb.Definition{Metadata: map[digest.Digest]llb.OpMetadata{}, Constraints: c},
-		done:   map[*operation]struct{}{},
+		def: &llb.Definition{
+			Def: make([][]byte, 0, len(order)+1), Metadata: make(map[digest.Digest]llb.OpMetadata, len(order)+1), Constraints: c,
+		},
 		infos:  map[*llb.SourceMap]int32{},
-		source: &pb.Source{Locations: map[string]*pb.Locations{}},
+		source: &pb.Source{Locations: make(map[string]*pb.Locations, len(order))},
 	}
 
-	// A package without an output has no operations.
-	if p, ok := out.(product); ok {
-		a.operation(p.operation)
+	for _, o := range order {
+		_, again := a.def.Metadata[o.digest]
 
-		if err := a.result(p); err != nil {
-			return nil, err
+		a.metadata(o)
+		a.locations(o)
+
+		if !again {
+			a.def.Def = append(a.def.Def, o.raw)
 		}
-
-		a.def.Source = a.source
 	}
+
+	if err := a.result(p); err != nil {
+		return nil, err
+	}
+
+	a.def.Source = a.source
 
 	return a.def, nil
 }
 
 type assembly struct {
 	def    *llb.Definition
-	done   map[*operation]struct{}
 	infos  map[*llb.SourceMap]int32
 	source *pb.Source
 }
 
-// operation adds an operation after all that it needs.
-func (a *assembly) operation(o *operation) {
-	if _, done := a.done[o]; done {
-		return
-	}
+// ordered gives an operation and all that it needs, what is needed before what
+// needs it.
+func ordered(last *operation) []*operation {
+	var (
+		order []*operation
+		seen  = map[*operation]struct{}{}
+		visit func(o *operation)
+	)
 
-	for _, in := range o.inputs {
-		if p, ok := in.(product); ok {
-			a.operation(p.operation)
+	visit = func(o *operation) {
+		if _, again := seen[o]; again {
+			return
 		}
+
+		seen[o] = struct{}{}
+
+		for _, in := range o.inputs {
+			visit(in.operation)
+		}
+
+		order = append(order, o)
 	}
 
-	a.done[o] = struct{}{}
+	visit(last)
 
-	_, again := a.def.Metadata[o.digest]
-
-	a.metadata(o)
-	a.locations(o)
-
-	if !again {
-		a.def.Def = append(a.def.Def, o.raw)
-	}
+	return order
 }
 
 // metadata notes what is said of an operation. Two that do the same have one

@@ -120,7 +120,7 @@ func (p *pkg) run(branch llb.State, s *setting, extra string, opts ...llb.RunOpt
 		case pb.RootMount:
 			root = branch.WithOutput(out)
 		case extra:
-			left = llb.Scratch().WithOutput(out)
+			left = nothing.WithOutput(out)
 		}
 	}
 
@@ -216,7 +216,6 @@ func (e *exec) operation(m *marshaller) (*operation, error) {
 	}
 
 	for _, in := range made.inputs {
-		in := in.(product) //nolint:forcetypeassert // marshaller.input adds nothing else
 		all.Inputs = append(all.Inputs, &pb.Input{Digest: string(in.digest), Index: in.index})
 	}
 

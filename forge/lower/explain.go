@@ -152,9 +152,7 @@ func after(r *lowered) map[*operation]bool {
 		delete(only, o)
 
 		for _, in := range o.inputs {
-			if p, ok := in.(product); ok {
-				keep(p.operation)
-			}
+			keep(in.operation)
 		}
 	}
 
@@ -173,12 +171,7 @@ func (e *explainer) operation(o *operation, names map[*operation]string) (string
 
 	sum := sha256.New()
 
-	for i, in := range o.inputs {
-		p, ok := in.(product)
-		if !ok {
-			continue
-		}
-
+	for i, p := range o.inputs {
 		from := names[p.operation]
 		if from == "" {
 			from = "package " + e.outputs[p.operation]

@@ -86,10 +86,14 @@ func (p *pkg) location(from, to pkgtree.Position) llb.ConstraintsOpt {
 		source = p.l.sources[p.Tree.RootFile]
 	}
 
-	return source.Location([]*pb.Range{{
-		Start: &pb.Position{Line: int32(from.Line)},               //nolint:gosec // files are at most 2 MiB
-		End:   &pb.Position{Line: int32(max(from.Line, to.Line))}, //nolint:gosec // as above
-	}})
+	start := &pb.Position{Line: int32(from.Line)} //nolint:gosec // files are at most 2 MiB
+	end := start
+
+	if to.Line > from.Line {
+		end = &pb.Position{Line: int32(to.Line)} //nolint:gosec // as above
+	}
+
+	return source.Location([]*pb.Range{{Start: start, End: end}})
 }
 
 // noConstraint changes nothing.

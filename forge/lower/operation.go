@@ -21,7 +21,7 @@ type operation struct {
 	raw       []byte
 	metadata  llb.OpMetadata
 	locations []*llb.SourceLocation
-	inputs    []llb.Output
+	inputs    []product
 }
 
 var _ llb.Vertex = (*operation)(nil)
@@ -34,8 +34,16 @@ type product struct {
 }
 
 func (o *operation) Validate(context.Context, *llb.Constraints) error { return nil }
-func (o *operation) Inputs() []llb.Output                             { return o.inputs }
 func (o *operation) Output() llb.Output                               { return product{o, 0} }
+
+func (o *operation) Inputs() []llb.Output {
+	inputs := make([]llb.Output, len(o.inputs))
+	for i, in := range o.inputs {
+		inputs[i] = in
+	}
+
+	return inputs
+}
 
 func (o *operation) Marshal(context.Context, *llb.Constraints) (digest.Digest, []byte, *pb.OpMetadata, []*llb.SourceLocation, error) {
 	return o.digest, o.raw, o.metadata.ToPB(), o.locations, nil
@@ -78,7 +86,7 @@ func (m *marshaller) state(s llb.State) (llb.State, error) {
 		return llb.State{}, err
 	}
 
-	return llb.Scratch().WithOutput(out), nil
+	return nothing.WithOutput(out), nil
 }
 
 // known gives the one set of capabilities that has what caps has. There are
@@ -107,6 +115,9 @@ func (m *marshaller) known(caps map[apicaps.CapID]bool) map[apicaps.CapID]bool {
 
 var capSeed = maphash.MakeSeed()
 
+// nothing is a state without an output, to make others from.
+var nothing = llb.Scratch()
+
 // output gives a result of the package.
 func (m *marshaller) output(out llb.Output) (llb.Output, error) {
 	p, err := m.product(out)
@@ -128,9 +139,7 @@ func (m *marshaller) visit(o *operation) {
 	delete(m.own, o)
 
 	for _, in := range o.inputs {
-		if p, ok := in.(product); ok {
-			m.visit(p.operation)
-		}
+		m.visit(in.operation)
 	}
 
 	m.order = append(m.order, o)
@@ -168,7 +177,10 @@ func (m *marshaller) vertex(v llb.Vertex) (*operation, error) {
 	o := &operation{digest: dgst, raw: raw, metadata: llb.NewOpMetadata(md), locations: locations}
 	o.metadata.Caps = m.known(o.metadata.Caps)
 
-	for _, in := range v.Inputs() {
+	inputs := v.Inputs()
+	o.inputs = make([]product, 0, len(inputs))
+
+	for _, in := range inputs {
 		p, err := m.product(in)
 		if err != nil {
 			return nil, err
@@ -191,7 +203,7 @@ func (m *marshaller) input(o *operation, out llb.Output) (int64, error) {
 	}
 
 	for i, in := range o.inputs {
-		if known, ok := in.(product); ok && known.digest == p.digest && known.index == p.index {
+		if in.digest == p.digest && in.index == p.index {
 			return int64(i), nil
 		}
 	}
