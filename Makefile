@@ -47,8 +47,11 @@ $(KEY): | tools
 	$(AKMON) key generate --output $(KEY:.key=)
 
 .PHONY: tools
-tools: ## akmon and akmonctl into _out/bin
-	go build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/bin/ ./cmd/akmon ./cmd/akmonctl
+tools: ## akmon (in two files, see cmd/front) and akmonctl into _out/bin
+	mkdir -p $(OUT)/bin
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/bin/akmon-forge ./cmd/akmon
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/bin/akmon ./cmd/front
+	go build -trimpath -ldflags '$(LDFLAGS)' -o $(OUT)/bin/ ./cmd/akmonctl
 
 ##### tests
 

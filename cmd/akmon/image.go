@@ -7,5 +7,5 @@ import (
 )
 
 func newImage() *cobra.Command {
-	return command.New(command.Config{Use: "image", OutputDir: "_out", Stem: "akmon"})
+	return command.New(command.Akmon)
 }

@@ -19,11 +19,13 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/akmon-os/akmon/imager/command"
+	"github.com/akmon-os/akmon/internal/gcpace"
 	"github.com/akmon-os/akmon/internal/version"
 	"github.com/akmon-os/akmon/schemas/document"
 )
 
 func main() {
+	gcpace.Start()
 	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
 }
 

@@ -162,7 +162,7 @@ func (x *search) check(l layer) <-chan error {
 		sum := sha256.New()
 		if l.digest != "" {
 			if _, err := io.CopyBuffer(sum, struct{ io.Reader }{contextReader{x.ctx, l.local.NewReader()}},
-				make([]byte, 1<<20)); err != nil {
+				make([]byte, 1<<18)); err != nil {
 				done <- fmt.Errorf("checking layer %s: %w", l.digest, err)
 				return
 			}

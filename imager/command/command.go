@@ -49,6 +49,9 @@ type Config struct {
 	DefaultInstaller string
 }
 
+// Akmon is the command below akmon.
+var Akmon = Config{Use: "image", OutputDir: "_out", Stem: "akmon"}
+
 type flags struct {
 	installer, arch, platform, output, format, outputKind string
 	extra                                                 []string
