@@ -20,6 +20,7 @@ import (
 	"github.com/akmon-os/akmon/forge/graph"
 	"github.com/akmon-os/akmon/forge/lower"
 	"github.com/akmon-os/akmon/forge/tree"
+	"github.com/akmon-os/akmon/forge/tree/synthetic"
 	"github.com/akmon-os/akmon/forge/tree/treetest"
 )
 
@@ -291,12 +292,12 @@ func TestPage(t *testing.T) {
 // Many packages are lowered by several goroutines, to the same bytes as by
 // one, and to those that llb would give.
 func TestManyPackages(t *testing.T) {
-	loaded, err := tree.Load(tree.Options{FS: synthetic(200)})
+	loaded, err := tree.Load(tree.Options{FS: many(200)})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	g, err := graph.Resolve(loaded, []string{"all"})
+	g, err := graph.Resolve(loaded, []string{synthetic.All})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +309,7 @@ func TestManyPackages(t *testing.T) {
 	for _, procs := range []int{1, 2, 8} {
 		runtime.GOMAXPROCS(procs)
 
-		result, err := lower.Lower(context.Background(), g, "all", lower.Options{})
+		result, err := lower.Lower(context.Background(), g, synthetic.All, lower.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -337,7 +338,7 @@ func TestManyPackages(t *testing.T) {
 
 // An error of one package is reported once, not by all that need it.
 func TestFailureAmongMany(t *testing.T) {
-	fsys := synthetic(200)
+	fsys := many(200)
 	fsys["base/pkg.yaml"].Data = []byte("name: base\ndependencies: [{debian: lock}]\nfinalize: [{}]\n")
 
 	loaded, err := tree.Load(tree.Options{FS: fsys})
@@ -345,12 +346,12 @@ func TestFailureAmongMany(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	g, err := graph.Resolve(loaded, []string{"all"})
+	g, err := graph.Resolve(loaded, []string{synthetic.All})
 	if err != nil {
 		t.Fatal(err)
 	}
 
-	_, err = lower.Lower(context.Background(), g, "all", lower.Options{
+	_, err = lower.Lower(context.Background(), g, synthetic.All, lower.Options{
 		Debian: func(string, ocispecs.Platform) (string, error) { return "", os.ErrNotExist },
 	})
 	if err == nil || err.Error() != "root file system of base/lock: file does not exist" {

@@ -94,9 +94,9 @@ func TestCheck(t *testing.T) {
 		want string
 	}{
 		"all":          {b: bench{runs: 1}},
-		"some":         {b: bench{runs: 1}, only: "iso,machine"},
+		"some":         {b: bench{runs: 1}, only: "iso,compile,machine"},
 		"cold":         {b: bench{runs: 1, cold: map[string]string{"vm": "file"}}, only: "cold"},
-		"unknown part": {b: bench{runs: 1}, only: "iso,usb", want: `-only "usb": the parts are iso, noop, machine and cold`},
+		"unknown part": {b: bench{runs: 1}, only: "iso,usb", want: `-only "usb": the parts are iso, compile, noop, machine and cold`},
 		"empty part":   {b: bench{runs: 1}, only: "iso,", want: `-only ""`},
 		"cold without": {b: bench{runs: 1}, only: "cold", want: "needs -cold"},
 		"no runs":      {want: "-runs"},

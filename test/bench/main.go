@@ -2,7 +2,7 @@
 // docs/benchmarks.md. Run it from the root of the tree:
 //
 //	go run ./test/bench                     # everything but cold builds
-//	go run ./test/bench -only iso,machine   # some parts
+//	go run ./test/bench -only compile,iso   # some parts
 //	go run ./test/bench -only cold -cold vm=FILE -cold metal=FILE
 //
 // It wants `make image PROFILE=vm` to have run; a part whose inputs are missing
@@ -56,6 +56,7 @@ type part struct {
 // before those that make this process grow.
 var parts = []part{
 	{"iso", (*bench).iso},
+	{"compile", (*bench).compiler},
 	{"noop", (*bench).noop},
 	{"machine", (*bench).machine},
 	{"cold", (*bench).coldBuilds},
@@ -66,7 +67,7 @@ func main() {
 
 	var only string
 
-	flag.StringVar(&only, "only", "", "parts to measure, such as iso,noop,machine,cold (default all; cold only with -cold)")
+	flag.StringVar(&only, "only", "", "parts to measure, such as iso,compile,noop,machine,cold (default all; cold only with -cold)")
 	flag.StringVar(&b.tree, "C", ".", "root of the package tree")
 	flag.StringVar(&b.out, "out", "_out", "where the tree's results are")
 	flag.StringVar(&b.akmon, "akmon", "", "the akmon program (default OUT/bin/akmon)")
@@ -114,7 +115,7 @@ func (b *bench) check(only string, rest []string) error {
 
 	for name := range strings.SplitSeq(only, ",") {
 		if only != "" && !slices.ContainsFunc(parts, func(p part) bool { return p.name == name }) {
-			return fmt.Errorf("-only %q: the parts are iso, noop, machine and cold", name)
+			return fmt.Errorf("-only %q: the parts are iso, compile, noop, machine and cold", name)
 		}
 	}
 

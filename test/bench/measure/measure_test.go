@@ -19,7 +19,7 @@ func TestRun(t *testing.T) {
 		t.Fatal(err)
 	}
 
-	if string(p.Stdout) != "out\n" || p.Seconds <= 0 || p.Peak <= 0 {
+	if string(p.Stdout) != "out\n" || p.Seconds <= 0 || p.CPU <= 0 || p.Peak <= 0 {
 		t.Errorf("%+v", p)
 	}
 

@@ -17,6 +17,8 @@ import (
 type Process struct {
 	// Seconds is the time from its start to its end.
 	Seconds float64
+	// CPU is what it took of all processors, in seconds.
+	CPU float64
 	// Peak is the most memory that it had resident at a time, in bytes. Linux
 	// counts a child from what its parent had when it was started, so the
 	// figure is no less than the peak of the calling process.
@@ -49,9 +51,10 @@ func Run(ctx context.Context, program string, args ...string) (*Process, error) 
 		return nil, fmt.Errorf("run %s %s: %w\n%s", filepath.Base(program), strings.Join(args, " "), err, text)
 	}
 
-	p := &Process{Seconds: elapsed.Seconds(), Stdout: stdout.Bytes()}
+	state := cmd.ProcessState
+	p := &Process{Seconds: elapsed.Seconds(), CPU: (state.UserTime() + state.SystemTime()).Seconds(), Stdout: stdout.Bytes()}
 
-	if usage, ok := cmd.ProcessState.SysUsage().(*syscall.Rusage); ok {
+	if usage, ok := state.SysUsage().(*syscall.Rusage); ok {
 		p.Peak = usage.Maxrss * 1024
 	}
 

@@ -37,6 +37,7 @@ func Render(all *result.All) string {
 	w.WriteString(head)
 	summary(&w, all)
 	noop(&w, all.NoOp)
+	compiler(&w, all.Compiler)
 	iso(&w, all.ISO)
 	machine(&w, all.Machine)
 	cold(&w, all.Cold)
@@ -56,6 +57,8 @@ func summary(w *strings.Builder, all *result.All) {
 		add("build with nothing to do, with the engine's start", seconds(process), limit(maxNoOp, "s"), meets(process, maxNoOp))
 		add("build with nothing to do, on a warm engine", seconds(warm), limit(maxWarm, "s"), meets(warm, maxWarm))
 	}
+
+	compilerSummary(add, all.Compiler)
 
 	if i := all.ISO; i != nil {
 		for _, cache := range []result.Cache{result.ColdInput, result.ColdAll} {

@@ -26,6 +26,14 @@ func full() *result.All {
 			Taken: taken, Profile: "vm", Steps: 42, Process: result.Samples{3, 2.5, 12.25}, Inside: result.Samples{2.75, 2.25, 12},
 			Again: result.Samples{2.5, 2, 2.25}, Engine: result.Samples{0.25, 0.5, 0.0625},
 		},
+		Compiler: &result.Compiler{
+			Taken: taken,
+			Trees: []result.Tree{
+				{Size: 100, Runs: []result.Compilation{compilation(102, 0.01), compilation(102, 0.02)}},
+				{Size: 10_000, Runs: []result.Compilation{compilation(10_002, 1.5)}},
+			},
+			Graph: &result.Graph{Recipes: 82, Wall: result.Samples{0.02, 0.04}, CPU: result.Samples{0.0625}, Peak: 30 << 20},
+		},
 		ISO: &result.ISO{
 			Taken: bare, Bytes: 40 << 20, FileSystem: "ext4",
 			Modes: []result.Mode{
@@ -50,6 +58,13 @@ func full() *result.All {
 			}}},
 			"metal": {Taken: taken, Build: result.Build{Seconds: 11, Executed: 1, Cached: 2}},
 		},
+	}
+}
+
+func compilation(packages int, seconds float64) result.Compilation {
+	return result.Compilation{
+		Packages: packages, Operations: 12 * packages, Peak: int64(packages) << 15,
+		Load: result.Times{Wall: seconds, CPU: 2 * seconds}, Resolve: result.Times{Wall: seconds / 4, CPU: seconds / 4}, Lower: result.Times{Wall: seconds, CPU: 2 * seconds},
 	}
 }
 

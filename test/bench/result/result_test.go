@@ -34,6 +34,21 @@ func TestSamples(t *testing.T) {
 	}
 }
 
+func TestTree(t *testing.T) {
+	tree := Tree{Runs: []Compilation{
+		{Packages: 4, Load: Times{1, 2}, Resolve: Times{3, 4}, Lower: Times{5, 6}, Peak: 8}, {Packages: 4, Load: Times{1, 4}, Peak: 9},
+	}}
+	got := []any{tree.Wall(), tree.CPU(), tree.PerPackage(), tree.Peak()}
+
+	if diff := cmp.Diff([]any{Samples{9, 1}, Samples{12, 4}, 2.0, int64(9)}, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+
+	if (&Tree{}).PerPackage() != 0 || (&Tree{}).Peak() != 0 {
+		t.Error("a tree without runs")
+	}
+}
+
 func TestWarm(t *testing.T) {
 	n := NoOp{Again: Samples{3, 4, 0.5}, Engine: Samples{2, 1, 1}}
 	if diff := cmp.Diff(Samples{2, 3, 0}, n.Warm()); diff != "" {
@@ -127,18 +142,22 @@ func TestStore(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "raw")
 
 	empty, err := Load(dir)
-	if err != nil || empty.NoOp != nil || empty.ISO != nil || empty.Machine != nil || empty.Cold != nil {
+	if err != nil || empty.NoOp != nil || empty.Compiler != nil || empty.ISO != nil || empty.Machine != nil || empty.Cold != nil {
 		t.Fatalf("without a directory: %+v, %v", empty, err)
 	}
 
 	want := &All{
-		NoOp:    &NoOp{Taken: Taken{At: "2026-01-02T03:04:05Z"}, Steps: 3, Process: Samples{1, 2}},
-		ISO:     &ISO{Bytes: 5, Modes: []Mode{{Cache: ColdAll, Render: Samples{1}, Copy: Samples{2}, Peak: []int64{3}}}},
+		NoOp: &NoOp{Taken: Taken{At: "2026-01-02T03:04:05Z"}, Steps: 3, Process: Samples{1, 2}},
+		ISO:  &ISO{Bytes: 5, Modes: []Mode{{Cache: ColdAll, Render: Samples{1}, Copy: Samples{2}, Peak: []int64{3}}}},
+		Compiler: &Compiler{
+			Trees: []Tree{{Size: 1, Runs: []Compilation{{Packages: 3, Load: Times{1, 2}, Peak: 5}}}},
+			Graph: &Graph{Recipes: 2, Wall: Samples{1}, CPU: Samples{2}, Peak: 3},
+		},
 		Machine: &Machine{Boots: []Boot{{Init: 1}}, Memory: []Process{{Name: "x", RSS: 1}}},
 		Cold:    Colds{"vm": {Build: Build{Seconds: 1, Executed: 1}}},
 	}
 
-	for _, part := range []any{want.NoOp, want.ISO, want.Machine, want.Cold} {
+	for _, part := range []any{want.NoOp, want.Compiler, want.ISO, want.Machine, want.Cold} {
 		if err := Save(dir, part); err != nil {
 			t.Fatal(err)
 		}

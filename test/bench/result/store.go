@@ -14,15 +14,16 @@ import (
 
 // All is every part; nil where one was never measured.
 type All struct {
-	NoOp    *NoOp
-	ISO     *ISO
-	Machine *Machine
-	Cold    Colds
+	NoOp     *NoOp
+	Compiler *Compiler
+	ISO      *ISO
+	Machine  *Machine
+	Cold     Colds
 }
 
 func (a *All) parts() map[string]any {
 	return map[string]any{
-		"noop.json": &a.NoOp, "iso.json": &a.ISO, "machine.json": &a.Machine, "cold.json": &a.Cold,
+		"noop.json": &a.NoOp, "compile.json": &a.Compiler, "iso.json": &a.ISO, "machine.json": &a.Machine, "cold.json": &a.Cold,
 	}
 }
 
@@ -52,7 +53,7 @@ func Load(dir string) (*All, error) {
 	return &a, nil
 }
 
-// Save writes one part (a *NoOp, *ISO, *Machine or Colds) into the directory,
+// Save writes one part (a *NoOp, *Compiler, *ISO, *Machine or Colds) into the directory,
 // which it makes.
 func Save(dir string, part any) error {
 	var name string
@@ -60,6 +61,8 @@ func Save(dir string, part any) error {
 	switch part.(type) {
 	case *NoOp:
 		name = "noop.json"
+	case *Compiler:
+		name = "compile.json"
 	case *ISO:
 		name = "iso.json"
 	case *Machine:
