@@ -3,7 +3,6 @@ package forge
 import (
 	"fmt"
 	"net/url"
-	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -133,7 +132,7 @@ func debianComponents(e graph.Edge) ([]sbom.Component, error) {
 		return nil, nil
 	}
 
-	lock, err := bootstrap.LoadLock(filepath.Join(e.Owner.Tree.Dir(), e.Lock()))
+	lock, err := readLock(e.Owner.Tree, e.Lock())
 	if err != nil {
 		return nil, err
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -83,7 +82,7 @@ func freshLock(g *graph.Graph, w lower.DebianInput) error {
 
 	spec := filepath.Join(g.Tree.Dir(), base+specSuffix)
 
-	text, err := os.ReadFile(spec)
+	text, err := g.Tree.ReadFile(base + specSuffix)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}

@@ -183,7 +183,7 @@ func (i *inputs) fetchGo(ctx context.Context, g *graph.Graph, wanted []lower.GoI
 
 // locked reads the lock file that a recipe names.
 func locked(g *graph.Graph, w lower.DebianInput) (*bootstrap.Lock, string, error) {
-	lock, err := bootstrap.LoadLock(filepath.Join(g.Tree.Dir(), w.Lock))
+	lock, err := readLock(g.Tree, w.Lock)
 	if err != nil {
 		return nil, "", document.Join(w.Lock, w.Errorf("%v", err)).OrNil()
 	}

@@ -131,6 +131,10 @@ func (o *Options) open() (specs []string, images []lower.ImageInput, err error) 
 				return nil, nil, document.Errors{w.Errorf("%s: a lock's name must end in %s", w.Lock, lockSuffix)}
 			}
 
+			if err := inside(g.Tree, w.Lock, base+specSuffix); err != nil {
+				return nil, nil, document.Errors{w.Errorf("%v", err)}
+			}
+
 			spec := filepath.Join(g.Tree.Dir(), base+specSuffix)
 
 			// A lock without wishes is somebody's own affair.

@@ -120,7 +120,7 @@ func (m *materials) add(g *graph.Graph, target string) error {
 	}
 
 	for _, in := range set.Debian {
-		lock, err := os.ReadFile(filepath.Join(g.Tree.Dir(), in.Lock))
+		lock, err := g.Tree.ReadFile(in.Lock)
 		if err != nil {
 			return fmt.Errorf("read a lock: %w", err)
 		}

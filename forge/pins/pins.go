@@ -54,9 +54,10 @@ type imageYAML struct {
 	Digest yaml.Node `yaml:"digest"`
 }
 
-// Load reads the pins of the tree in dir. A tree without the file has none.
+// Load reads the pins of the tree in dir, and nothing outside of it. A tree
+// without the file has none.
 func Load(dir string) (*Pins, error) {
-	data, err := os.ReadFile(filepath.Join(dir, FileName))
+	data, err := read(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return &Pins{Images: map[string]string{}}, nil
 	}
@@ -66,6 +67,17 @@ func Load(dir string) (*Pins, error) {
 	}
 
 	return Parse(filepath.Join(dir, FileName), data)
+}
+
+func read(dir string) ([]byte, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+
+	defer root.Close() //nolint:errcheck // only read
+
+	return root.ReadFile(FileName)
 }
 
 // Parse reads an akmon.lock.yaml; file is its name in messages. The error is a

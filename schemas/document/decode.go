@@ -185,6 +185,10 @@ func (d *decoder) structure(n *yaml.Node, v reflect.Value) {
 
 	for key, child := range d.pairs(n) {
 		index, ok := known.index[key.Value]
+		if !ok && len(d.errs) >= MaxFindings {
+			continue // a suggestion is work
+		}
+
 		if !ok {
 			hint := Suggest(key.Value, known.names)
 			if strings.HasPrefix(key.Value, "\u00a0") {

@@ -32,7 +32,7 @@ func Parse(file string, data []byte) ([]*yaml.Node, error) {
 		}
 
 		if err != nil {
-			return nil, Errors{syntax(file, data, err)}
+			return nil, Errors{placeDepth(data, syntax(file, data, err))}
 		}
 
 		if len(doc.Content) == 0 || doc.Content[0].Tag == "!!null" {

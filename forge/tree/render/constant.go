@@ -8,7 +8,8 @@ import (
 // printed gives what a pipeline prints, where that is the value of a variable
 // and no more.
 func (p *preparation) printed(pipe *parse.PipeNode, known bool) (string, bool) {
-	if !known || len(pipe.Decl) > 0 || len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 1 {
+	// What is too much to be printed is left to be refused when it is.
+	if !known || p.constants > MaxOutput || len(pipe.Decl) > 0 || len(pipe.Cmds) != 1 || len(pipe.Cmds[0].Args) != 1 {
 		return "", false
 	}
 
@@ -86,6 +87,8 @@ func declares(nodes []parse.Node) bool {
 
 // constant makes the node that prints the value that action n would.
 func (p *preparation) constant(n *parse.ActionNode, value string) parse.Node {
+	p.constants += len(value)
+
 	text := &parse.TextNode{NodeType: parse.NodeText, Pos: n.Pos, Text: []byte(value)}
 	p.x.text(text, p.begin(n), false)
 

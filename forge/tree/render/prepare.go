@@ -29,6 +29,7 @@ type preparation struct {
 	x         *execution
 	functions map[string]bool
 	buildArgs []string
+	constants int // bytes of values that were put in
 }
 
 // list prepares a list of nodes; known tells whether the dot is the variables
