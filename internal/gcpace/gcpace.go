@@ -23,9 +23,9 @@ func Percent(live uint64) int {
 	case live < 96<<20:
 		return 150
 	case live < 192<<20:
-		return 75
+		return 100
 	default:
-		return 40
+		return 60
 	}
 }
 
