@@ -40,7 +40,7 @@ image: deps tools $(KEY) ## The tree to a signed installer image to a bootable I
 
 .PHONY: imager-image
 imager-image: deps tools ## The imager as an image that `docker load` reads
-	$(AKMON) build imager --set PROFILE=$(PROFILE) --platform linux/$(ARCH) -o type=docker,dest=$(DIR)/imager.tar
+	$(AKMON) build imager --set PROFILE=$(PROFILE) --platform linux/$(ARCH) -o type=docker,dest=$(DIR)
 
 $(KEY): | tools
 	mkdir -p $(@D)
