@@ -64,6 +64,7 @@ test: deps-test lint test-unit test-boot test-docker test-frontend ## Everything
 .PHONY: test-unit
 test-unit: ## Go tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
+	go test -timeout 30m ./forge/reproduce
 	CGO_ENABLED=0 go test -run 'TestKeepGoing|TestDebugTerminal' ./forge ./cmd/akmon # BuildKit races with itself
 
 # Which image the boot test boots: the small one, which is built soonest.

@@ -306,7 +306,7 @@ func badUsage(t *testing.T, e *engine, image string) {
 		{[]string{"isoo"}, 2, `did you mean "iso"?`},
 		{[]string{"iso", "--no-such-flag"}, 2, "unknown flag"},
 		{[]string{"iso", "--arch", "riscv64"}, 1, `"riscv64" is not an architecture`},
-		{[]string{"metal", "--arch", "amd64"}, 1, "not supported yet"},
+		{[]string{"secureboot-iso", "--arch", "amd64"}, 1, "not supported yet"},
 	} {
 		var stderr bytes.Buffer
 
