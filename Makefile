@@ -64,8 +64,9 @@ test: deps-test lint test-unit test-boot test-docker test-frontend ## Everything
 .PHONY: test-unit
 test-unit: ## Go tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
+	@echo 'And those in which BuildKit races with itself, without the detector:'
 	go test -timeout 30m ./forge/reproduce
-	CGO_ENABLED=0 go test -run 'TestKeepGoing|TestDebugTerminal' ./forge ./cmd/akmon # BuildKit races with itself
+	go test -timeout 30m -run 'TestKeepGoing|TestDebugTerminal' ./forge ./cmd/akmon
 
 # Which image the boot test boots: the small one, which is built soonest.
 BOOT_PROFILE ?= vm

@@ -150,6 +150,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 			return nil, epoch, err
 		}
 
+		in.local = local
 		epoch = g.Tree.Epoch()
 
 		for _, node := range g.Targets {
@@ -160,7 +161,7 @@ func (o *Options) prepare(ctx context.Context) ([]*target, time.Time, error) {
 				targets = append(targets, t)
 			}
 
-			if err := t.add(ctx, g, node, in, lower.Options{NoCache: o.NoCache, LocalID: local}); err != nil {
+			if err := t.add(ctx, g, node, in, lower.Options{NoCache: o.NoCache, LocalID: in.local}); err != nil {
 				return nil, epoch, err
 			}
 		}

@@ -30,6 +30,8 @@ type inputs struct {
 	debian map[string]bootstrap.Image
 	images map[string]image.Image
 	blobs  content.Store // of the images
+	// local is the build's Options.localID.
+	local string
 }
 
 func debianKey(lock string, platform ocispecs.Platform) string {

@@ -202,7 +202,7 @@ func (o *Options) packages(ctx context.Context, e *engine.Engine, p plan, w *wat
 // onePackage solves a package without writing it.
 func (o *Options) onePackage(ctx context.Context, e *engine.Engine, p plan, n *graph.Node, w *watch, epoch time.Time) error {
 	t := &target{name: n.Name}
-	if err := t.add(ctx, p.graph, n, p.inputs, lower.Options{LocalID: o.localID()}); err != nil {
+	if err := t.add(ctx, p.graph, n, p.inputs, lower.Options{LocalID: p.inputs.local}); err != nil {
 		return err
 	}
 
@@ -213,6 +213,10 @@ func (o *Options) onePackage(ctx context.Context, e *engine.Engine, p plan, n *g
 
 	request := t.image
 	request.Epoch, request.Attach, request.Progress = &epoch, w.attach, w.part(n.Name, t.image)
+
+	for _, name := range w.needing(n.Name) {
+		request.CacheFrom = append(request.CacheFrom, cachesOf(o.CacheFrom, name)...)
+	}
 
 	result, err := e.Solve(ctx, request)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -113,6 +114,21 @@ func (w *watch) part(name string, request engine.Request) *solve {
 	w.add(s)
 
 	return s
+}
+
+// needing are the targets that need a package.
+func (w *watch) needing(name string) []string {
+	var names []string
+
+	for target, t := range w.targets {
+		if t.needs[name] {
+			names = append(names, target)
+		}
+	}
+
+	slices.Sort(names)
+
+	return names
 }
 
 func (w *watch) add(s *solve) {
