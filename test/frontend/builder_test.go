@@ -122,9 +122,10 @@ func TestBuilders(t *testing.T) {
 		for name, builder := range map[string]string{"embedded": "", "remote": unix} {
 			_, _, err := build(t, dir, "broken", func(b *forge.Options) { b.Engine.Builder = builder })
 
-			want := filepath.Join(dir, "broken/pkg.yaml") + ":8:\n    8 |       - fail 7"
-			if err == nil || !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: no %q in\n%v", name, want, err)
+			for _, want := range []string{filepath.Join(dir, "broken/pkg.yaml") + ":8:9: ", "    8 |       - fail 7\n      |         ^"} {
+				if err == nil || !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: no %q in\n%v", name, want, err)
+				}
 			}
 		}
 	})
