@@ -66,7 +66,7 @@ test-unit: ## Go tests with the race detector
 	CGO_ENABLED=1 go test -race -timeout 30m ./...
 	@echo 'And those in which BuildKit races with itself, without the detector:'
 	go test -timeout 30m ./forge/reproduce
-	go test -timeout 30m -run TestKeepGoing ./forge ./cmd/akmon
+	go test -timeout 30m -run TestKeepGoing ./forge
 
 # Which image the boot test boots: the small one, which is built soonest.
 BOOT_PROFILE ?= vm
